@@ -1,0 +1,1 @@
+"""Pulumi ComponentResources: take plain plans and register resources, no decisions."""

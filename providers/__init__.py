@@ -1,0 +1,1 @@
+"""The `tidegate-serving` provider plugin."""

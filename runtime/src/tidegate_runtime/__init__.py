@@ -1,0 +1,1 @@
+"""The scoring server: runs v1-style scripts behind HTTP; knows nothing of the rest of Tidegate."""

@@ -1,0 +1,1 @@
+"""What each kind of environment is made of: composition only."""

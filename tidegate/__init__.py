@@ -1,0 +1,1 @@
+"""The core: specs, rules and plans as plain values; imports no Pulumi."""
