@@ -1,0 +1,1 @@
+"""Registered models: what the user says, what is refused, and their content."""
