@@ -1,0 +1,98 @@
+"""The content of a registered model: named by its digest, copied with a check (rules M1, M2)."""
+
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidegate.digest import copy_sha256, file_sha256, records_sha256
+
+
+class ContentError(Exception):
+    """Content that is missing, cannot be held by a model, or is not what its digest says; `str()` is for a user."""
+
+
+def content_digest(path: Path) -> str:
+    """Return `sha256:` and 64 hex digits of a file or a folder.
+
+    A file: of its bytes. A folder: of its sorted relative paths and its files' digests; names of the folder itself,
+    modes and times do not count, nor do empty folders. Links to files count as the file that they lead to.
+
+    Raises:
+        ContentError: nothing is there, a folder without a file, or one with a link to a folder or a special file.
+    """
+    if path.is_dir():
+        return _folder_digest((name, file_sha256(file)) for name, file in _folder_files(path))
+    return f"sha256:{file_sha256(_regular(path))}"
+
+
+def copy_content(path: Path, destination: Path, digest: str) -> None:
+    """Copy a model's file or folder to `destination`, all of it or nothing.
+
+    Copies beside the destination under a temporary name, compares the digest of what was written, and renames. An
+    existing destination of the same digest is left as it is, and replaced otherwise; so it is safe to repeat after
+    an interruption, and for two processes at once.
+
+    Args:
+        path: the file or folder.
+        destination: its place; folders above it are made.
+        digest: what `content_digest(path)` returned when the model was registered.
+
+    Raises:
+        ContentError: the content is not what `digest` says; the destination is then untouched.
+    """
+    if destination.exists() and content_digest(destination) == digest:
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{destination.name}.", dir=destination.parent) as temporary:
+        copy = Path(temporary) / "content"
+        found = _copy(path, copy)
+        if found != digest:
+            raise ContentError(f"{path} has changed: its digest is {found}, and the model was registered with {digest}")
+        if destination.exists():
+            destination.rename(Path(temporary) / "replaced")
+        try:
+            copy.rename(destination)
+        except OSError:  # another process was quicker: a folder is not renamed onto one with files in it
+            if content_digest(destination) != digest:
+                raise
+
+
+def _copy(path: Path, copy: Path) -> str:
+    if not path.is_dir():
+        return f"sha256:{copy_sha256(_regular(path), copy)}"
+    written: list[tuple[str, str]] = []
+    for name, file in _folder_files(path):
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written.append((name, copy_sha256(file, target)))
+    return _folder_digest(iter(written))
+
+
+def _folder_digest(records: Iterator[tuple[str, str]]) -> str:
+    return f"sha256:{records_sha256(sorted(records))}"
+
+
+def _folder_files(folder: Path) -> list[tuple[str, Path]]:
+    """The files under `folder` with their posix paths, links to files among them."""
+    found: list[tuple[str, Path]] = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            if path.is_symlink():
+                raise ContentError(f"{path} is a link to a folder; a model holds files, folders and links to files")
+            continue
+        found.append((path.relative_to(folder).as_posix(), _regular(path)))
+    if not found:
+        raise ContentError(f"{folder} holds no file; a model is a file or a folder with at least one")
+    return found
+
+
+def _regular(path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
+        raise ContentError(f"{path} {what}; a model is a file or a folder") from None
+    if not stat.S_ISREG(mode):
+        raise ContentError(f"{path} is a socket, a pipe or a device; a model holds files, folders and links to files")
+    return path
