@@ -1,0 +1,17 @@
+import json
+import os
+
+import joblib
+import numpy as np
+
+
+def init():
+    global model
+    model_path = os.path.join(os.getenv("AZUREML_MODEL_DIR"), "forest.pkl")
+    model = joblib.load(model_path)
+
+
+def run(raw_data):
+    data = np.array(json.loads(raw_data)["data"])
+    result = model.predict(data)
+    return result.tolist()
