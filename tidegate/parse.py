@@ -57,6 +57,27 @@ Amount = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
+class Broken:
+    """The places where something was taken out; rules ask it, so that one mistake gives one finding."""
+
+    places: frozenset[Loc] = frozenset()
+
+    def sound(self, *loc: str | int) -> bool:
+        """Say whether nothing was taken out at `loc`, under it or around it."""
+        return not any(within(loc, hole) or within(hole, loc) for hole in self.places)
+
+    def sound_in_each(self, loc: Loc, key: str) -> bool:
+        """Say whether every child of `loc` is still there, and nothing was taken out at its `key`."""
+        below = [hole[len(loc) :] for hole in self.places if within(hole, loc)]
+        around = any(within(loc, hole) for hole in self.places)
+        return not around and not any(len(hole) == 1 or hole[1] == key for hole in below)
+
+    def under(self, loc: Loc) -> "Broken":
+        """The places under `loc`, seen from there."""
+        return Broken(frozenset(hole[len(loc) :] for hole in self.places if within(hole, loc)))
+
+
+@dataclass(frozen=True)
 class Parsed(Generic[Model]):
     """What is left of a tree when everything wrong is taken out, and what was wrong."""
 
@@ -64,12 +85,13 @@ class Parsed(Generic[Model]):
     tree: Mapping[str, object]
     """The same as `value`, as it was written: what is not written is not there."""
     findings: tuple[Finding, ...]
-    broken: frozenset[Loc]
-    """Where something was taken out; `sound` asks it, so that one mistake gives one finding."""
+    broken: Broken
+    given: Mapping[str, object]
+    """The tree with everything wrong still in it."""
 
-    def sound(self, *loc: str | int) -> bool:
-        """Say whether nothing was taken out at `loc`, under it or around it."""
-        return not any(within(loc, hole) or within(hole, loc) for hole in self.broken)
+    def original(self, loc: Loc) -> object | None:
+        """What the user wrote at `loc`, with the indexes that the user sees; None where nothing stands."""
+        return at(self.given, loc)
 
 
 def parse(model: type[Model], tree: Mapping[str, object], *, file: str = "") -> Parsed[Model]:
@@ -86,19 +108,23 @@ def parse(model: type[Model], tree: Mapping[str, object], *, file: str = "") -> 
         try:
             value = adapter.validate_python(rest)
         except ValidationError as error:
+            details = [(_Spot.find(model, detail["loc"]), detail) for detail in error.errors(include_url=False)]
+            for spot, detail in details:
+                if detail["type"] == "extra_forbidden" and (near := spot.nearest_key()):
+                    # The user meant that key: nobody should say that it is missing.
+                    broken.add((*spot.loc[:-1], near))
             holes: set[Loc] = set()
-            for detail in error.errors(include_url=False):
-                spot = _Spot.find(model, detail["loc"])
-                kind = detail["type"]
-                holes.add(spot.loc[:-1] if kind == "missing" else spot.loc)
-                # A required key that was taken out is missing the next time round: that is the first mistake's echo.
-                if not any(within(hole, spot.loc) for hole in broken):
-                    findings.append(_finding(spot, kind, detail.get("input"), detail.get("ctx") or {}, file))
-            for hole in sorted(holes, key=len, reverse=True):
+            for spot, detail in details:
+                missing = detail["type"] == "missing"
+                holes.add(spot.loc[:-1] if missing else spot.loc)
+                # What was taken out is missing the next time round, which is no second mistake.
+                if not (missing and any(within(hole, spot.loc) for hole in broken)):
+                    findings.append(_finding(spot, detail["type"], detail["input"], detail.get("ctx", {}), file))
+            for hole in sorted(holes, key=_last_first):
                 _take_out(rest, hole)
             broken |= holes
         else:
-            return Parsed(value, rest, tuple(findings), frozenset(broken))
+            return Parsed(value, rest, tuple(findings), Broken(frozenset(broken)), tree)
 
 
 def key_path(loc: Sequence[str | int]) -> str:
@@ -143,6 +169,14 @@ def within(inner: Sequence[str | int], outer: Sequence[str | int]) -> bool:
     return tuple(inner[: len(outer)]) == tuple(outer)
 
 
+def at(tree: Mapping[str, object], loc: Loc) -> object | None:
+    """Return what `tree` has at `loc`, None where it has nothing."""
+    value: object = tree
+    for part in loc:
+        value = cast(Mapping[str | int, object], value).get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 class _Nothing:
     """Stands for an empty value, which every type refuses; None would pass for "not written"."""
 
@@ -155,6 +189,11 @@ def _copy(value: object, depth: int = 0) -> object:
     if isinstance(value, list | tuple):
         return [_copy(child, depth + 1) for child in cast(Sequence[object], value)]
     return _Nothing() if value is None else value
+
+
+def _last_first(loc: Loc) -> tuple[int, int]:
+    # Taking an element out of a list moves those behind it.
+    return -len(loc), -loc[-1] if loc and isinstance(loc[-1], int) else 0
 
 
 def _take_out(tree: dict[str, object], loc: Loc) -> None:
@@ -202,6 +241,11 @@ class _Spot:
                 annotation = arguments[-1] if arguments else None
         return cls(tuple(clean), owner, field)
 
+    def nearest_key(self) -> str | None:
+        """The known key that the user may have meant here."""
+        known = known_keys(self.owner) if self.owner else []
+        return next(iter(difflib.get_close_matches(str(self.loc[-1]), known, n=1)), None)
+
 
 def _bare(annotation: object) -> object:
     if get_origin(annotation) is Annotated:
@@ -243,8 +287,8 @@ def _unknown_key(spot: _Spot, file: str) -> Finding:
     if SECRET.intersection(spot.loc[:-1]):
         # "primary:abc" without a space is one long key, and the secret is in it.
         return Finding(key_path(spot.loc[:-1]), "there is an unknown key", f"Known keys: {', '.join(known)}", file)
-    near = difflib.get_close_matches(key, known, n=1)
-    remedy = f'Did you mean "{near[0]}"?' if near else f"Known keys: {', '.join(known)}"
+    near = spot.nearest_key()
+    remedy = f'Did you mean "{near}"?' if near else f"Known keys: {', '.join(known)}"
     return Finding(key_path(spot.loc), f'unknown key "{key}"', remedy, file)
 
 

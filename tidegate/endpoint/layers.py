@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from tidegate.endpoint.input import VersionInput
 from tidegate.findings import Finding, Severity
-from tidegate.parse import Input, Loc, Parsed, key_path, known_keys, parse, within
+from tidegate.parse import Broken, Input, Loc, Parsed, at, key_path, known_keys, parse
 from tidegate.paths import display, kind, locate
 from tidegate.v1.deployment import DeploymentConfig
 from tidegate.v1.inference import InferenceConfig, newer_form, newer_place, written_as
@@ -29,7 +29,9 @@ class Layer:
     file: str = ""
     base: Loc = ()
     """Where `tree` stands in the file."""
-    broken: frozenset[Loc] = frozenset()
+    broken: Broken = field(default_factory=Broken)
+    deployment: DeploymentConfig | None = None
+    """The file's content, where it is a deployment file: it may speak for the endpoint."""
 
     @cached_property
     def settings(self) -> Mapping[str, object]:
@@ -69,8 +71,8 @@ class Settings:
 
     def sound(self, *loc: str) -> bool:
         """Say whether what stands at `loc` is all that the user wrote there."""
-        holes = (newer_place(hole) for layer in self.layers for hole in layer.broken)
-        return not self._unread and not any(within(loc, hole) or within(hole, loc) for hole in holes)
+        holes = frozenset(newer_place(hole) for layer in self.layers for hole in layer.broken.places)
+        return not self._unread and Broken(holes).sound(*loc)
 
 
 EXCLUSIVE: tuple[tuple[Loc, ...], ...] = (
@@ -81,14 +83,11 @@ EXCLUSIVE: tuple[tuple[Loc, ...], ...] = (
 """Who writes one of a group takes the others of the layers below out: it is the same question answered anew."""
 
 
-def stack_layer(parsed: Parsed[Input], loc: Loc, root: Path) -> Layer:
+def stack_layer(parsed: Parsed[Any], loc: Loc, root: Path) -> Layer:
     """The settings that stand beside a version's own keys in the stack config."""
-    tree = parsed.tree
-    for part in loc:
-        tree = cast(Mapping[str, Mapping[str, object]], tree).get(str(part), {})
+    tree = cast(Mapping[str, object], at(parsed.tree, loc))
     settings = {key: value for key, value in tree.items() if key in _SETTINGS}
-    broken = frozenset(hole[len(loc) :] for hole in parsed.broken if hole[: len(loc)] == loc)
-    return Layer(settings, root, base=loc, broken=broken)
+    return Layer(settings, root, base=loc, broken=parsed.broken.under(loc))
 
 
 def file_layer(model: type[Input], text: str, at: Loc, root: Path) -> tuple[Layer | None, list[Finding]]:
@@ -110,18 +109,14 @@ def file_layer(model: type[Input], text: str, at: Loc, root: Path) -> tuple[Laye
         return None, [Finding("", "this is no JSON object", 'Write {"key": value}', file)]
     # v1 exports write null for what is not set.
     parsed = parse(model, cast(dict[str, object], _without_nulls(cast(object, tree))), file=file)
-    layer = Layer(parsed.tree, path.parent, file, broken=parsed.broken)
+    deployment = parsed.value if isinstance(parsed.value, DeploymentConfig) else None
+    layer = Layer(parsed.tree, path.parent, file, broken=parsed.broken, deployment=deployment)
     return layer, list(parsed.findings)
 
 
-def has(tree: Mapping[str, object], loc: Iterable[str | int]) -> bool:
+def has(tree: Mapping[str, object], loc: Loc) -> bool:
     """Say whether `tree` has a value at `loc`."""
-    at: object = tree
-    for part in loc:
-        if not isinstance(at, Mapping) or part not in at:
-            return False
-        at = cast(Mapping[str | int, object], at)[part]
-    return True
+    return at(tree, loc) is not None
 
 
 _SETTINGS = frozenset(known_keys(VersionSettings)) & frozenset(known_keys(VersionInput))

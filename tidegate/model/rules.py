@@ -1,7 +1,7 @@
 """Which models there are, and which of them a version means (rules M1, M3, M5)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.findings import Finding
@@ -25,18 +25,15 @@ class Registry:
         self._root = root
         self._specs: dict[tuple[str, int], ModelSpec] = {}
         self._unsure: set[str] = set()
+        self._all_unsure = False
 
     @property
     def models(self) -> tuple[ModelSpec, ...]:
         """All of them, sorted by name and number."""
         return tuple(self._specs[key] for key in sorted(self._specs))
 
-    def register(
-        self, loc: Loc, name: str, entry: ModelInput | Mapping[str, ModelInput], sound: Callable[..., bool]
-    ) -> list[Finding]:
-        """Take what stands under `tidegate:models` for `name`; `sound` says where the config was broken before."""
-        if not sound(*loc):
-            self._unsure.add(name)
+    def register(self, loc: Loc, name: str, entry: ModelInput | Mapping[str, ModelInput]) -> list[Finding]:
+        """Take what stands under `tidegate:models` for `name`."""
         findings: list[Finding] = []
         if problem := MODEL.problem(name):
             findings.append(Finding(key_path(loc), problem, "Choose another name"))
@@ -59,9 +56,12 @@ class Registry:
             )
         return findings
 
-    def doubt(self, name: str) -> None:
-        """Remember that `name` was written, but so that nothing is known of it: a reference to it is no mistake."""
-        self._unsure.add(name)
+    def doubt(self, name: str | None) -> None:
+        """Take it that `name`, or with None any name, was written, but wrongly: no reference to it is a mistake."""
+        if name is None:
+            self._all_unsure = True
+        else:
+            self._unsure.add(name)
 
     def refer(self, loc: Loc, entry: str) -> tuple[ModelRef | None, list[Finding]]:
         """Settle one entry of a version's `models`: `name:number`, `name`, or a path that is registered on the way."""
@@ -69,7 +69,7 @@ class Registry:
             return self._bare_path(loc, entry)
         name, colon, number = entry.partition(":")
         numbers = [known for registered, known in self._specs if registered == name]
-        if name in self._unsure:
+        if self._all_unsure or name in self._unsure:
             return None, []
         if not numbers:
             known = sorted({registered for registered, _ in self._specs} | self._unsure)
@@ -94,7 +94,7 @@ class Registry:
         if MODEL.problem(name):
             problem = f'the model\'s name would be "{name}", which breaks the rule: {MODEL.text}'
             return None, [Finding(key_path(loc), problem, "Register it by a name of your own under tidegate:models")]
-        if name in self._unsure:
+        if self._all_unsure or name in self._unsure:
             return None, []
         for spec in self.models:
             if spec.name == name and spec.path == path:

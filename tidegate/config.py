@@ -1,0 +1,346 @@
+"""From the stack's config to an `Environment`: one strict loader for the engine's program and for the command."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tidegate.endpoint.input import EndpointInput, GatewayInput, GivenKeysInput, VersionInput
+from tidegate.endpoint.layers import Settings, file_layer, stack_layer
+from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
+from tidegate.endpoint.rules import (
+    check_anonymous,
+    check_name,
+    check_target,
+    check_tls,
+    check_versions,
+    resolve_auth,
+    resolve_keys,
+    resolve_namespace,
+)
+from tidegate.endpoint.spec import EndpointSpec, GatewaySpec, GivenKeys, KeyRotation, VersionSpec
+from tidegate.findings import ConfigError, Finding
+from tidegate.model.input import ModelEntry
+from tidegate.model.rules import MOST_MODELS, Registry
+from tidegate.model.spec import ModelRef, ModelSpec
+from tidegate.names import ENDPOINT
+from tidegate.parse import Input, Loc, Parsed, key_path, parse
+from tidegate.paths import kind, locate
+from tidegate.v1.deployment import DeploymentConfig
+from tidegate.v1.inference import InferenceConfig
+
+Target = Literal["local", "azure"]
+
+NAMESPACE = "tidegate:"
+"""The project's own keys begin so; those of others are not looked at."""
+
+
+class Environment(BaseModel):
+    """Everything that one stack describes, complete and free of errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stack: str
+    target: Target
+    production: bool = False
+    gateway: GatewaySpec = GatewaySpec()
+    models: tuple[ModelSpec, ...] = ()
+    """Sorted by name and number."""
+    endpoints: tuple[EndpointSpec, ...] = ()
+    """Sorted by name."""
+    notes: tuple[Finding, ...] = ()
+    """Warnings and notes, for the user to see."""
+
+
+class StackInput(Input):
+    """The project's part of a stack's config."""
+
+    target: Target | None = Field(None, alias="tidegate:target", description="Where the endpoints run. Required.")
+    production: bool | None = Field(None, alias="tidegate:production", description="Stricter rules; default false.")
+    gateway: GatewayInput | None = Field(None, alias="tidegate:gateway")
+    models: dict[str, ModelEntry] | None = Field(None, alias="tidegate:models", description="Models by name.")
+    endpoints: dict[str, EndpointInput] | None = Field(
+        None, alias="tidegate:endpoints", description="Endpoints by name."
+    )
+    keys: dict[str, GivenKeysInput] | None = Field(
+        None, alias="tidegate:keys", description="Given keys by endpoint, kept as a secret: pulumi config set --secret."
+    )
+    allow_anonymous: list[str] | None = Field(
+        None, alias="tidegate:allowAnonymous", description="Endpoints of a production environment that may be open."
+    )
+
+
+def load(values: Mapping[str, object], *, root: Path, stack: str) -> Environment:
+    """Check a stack's config and complete it.
+
+    `values` has full keys (`tidegate:endpoints`) and parsed values; keys of other namespaces are left aside. Relative
+    paths begin at `root`, the project's folder. Raises ConfigError with all findings where one of them is an error.
+    """
+    own = {key: value for key, value in values.items() if key.startswith(NAMESPACE)}
+    parsed = parse(StackInput, own)
+    return _Loader(parsed, root.absolute()).environment(stack)
+
+
+def from_engine(config_json: str, *, root: Path, stack: str) -> Environment:
+    """Load what the engine hands to a program in `PULUMI_CONFIG`: an object whose values are text, some of it JSON."""
+    try:
+        values: object = json.loads(config_json)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigError([Finding("PULUMI_CONFIG", "the engine's config is no JSON object", "Run this with pulumi")])
+    return load(_decoded(cast(dict[str, object], values)), root=root, stack=stack)
+
+
+def from_file(stack_file: Path, *, root: Path) -> Environment:
+    """Load `Pulumi.<stack>.yaml` without the engine.
+
+    What is encrypted stays unread: keys under `tidegate:keys` are then as if not given. Elsewhere an encrypted value is
+    an error, since the engine would make the whole top-level key a secret.
+    """
+    values = {key if ":" in key else NAMESPACE + key: value for key, value in _config(stack_file).items()}
+    findings: list[Finding] = []
+    plain = cast(dict[str, object], _without_ciphertext(values, (), findings))
+    if findings:
+        raise ConfigError(findings)
+    stack = stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    return load(_decoded(plain), root=root, stack=stack)
+
+
+class _Loader:
+    """One run over one config; collects findings as it goes."""
+
+    def __init__(self, parsed: Parsed[StackInput], root: Path) -> None:
+        self._parsed = parsed
+        self._input = parsed.value
+        self._broken = parsed.broken
+        self._root = root
+        self._findings = list(parsed.findings)
+        self._registry = Registry(root)
+
+    def environment(self, stack: str) -> Environment:
+        target = self._input.target
+        if target is None and self._broken.sound("tidegate:target"):
+            problem, remedy = "the target is missing", "Write tidegate:target: local, or azure"
+            self._findings.append(Finding("tidegate:target", problem, remedy))
+        self._register_models()
+        endpoints = [self._endpoint(name, entry) for name, entry in sorted((self._input.endpoints or {}).items())]
+        self._check_lists()
+        # A file or a setting that several versions share is wrong once.
+        findings = sorted(set(self._findings))
+        if target is None or any(finding.severity == "error" for finding in findings):
+            raise ConfigError(findings)
+        gateway = self._input.gateway
+        return Environment(
+            stack=stack,
+            target=target,
+            production=bool(self._input.production),
+            gateway=GatewaySpec(**gateway.model_dump(exclude_none=True) if gateway else {}),
+            models=self._registry.models,
+            endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
+            notes=tuple(findings),
+        )
+
+    def _register_models(self) -> None:
+        place = "tidegate:models"
+        for hole in self._broken.places:
+            if hole[:1] == (place,):
+                self._registry.doubt(str(hole[1]) if len(hole) > 1 else None)
+        for name, entry in sorted((self._input.models or {}).items()):
+            self._findings += self._registry.register((place, name), name, entry)
+
+    def _endpoint(self, name: str, entry: EndpointInput) -> EndpointSpec | None:
+        loc: Loc = ("tidegate:endpoints", name)
+        inputs = dict(sorted((entry.versions or {}).items()))
+        self._findings += check_name(loc, name) + check_versions(loc, inputs, self._broken)
+        settings = {version: self._settings(loc, version, given) for version, given in inputs.items()}
+        versions = [
+            self._version((*loc, "versions", version), inputs[version], settings[version]) for version in inputs
+        ]
+        auth, findings = resolve_auth(loc, entry, settings, self._broken)
+        namespace, more = resolve_namespace(loc, name, entry, settings, self._broken)
+        findings += more + check_tls(settings, target=self._input.target)
+        allowed = self._input.allow_anonymous or []
+        if self._input.production and self._broken.sound("tidegate:allowAnonymous"):
+            findings += check_anonymous(loc, name, auth=auth, allowed=allowed)
+        if entry.namespace is not None and self._input.target == "local":
+            problem = "not applied on the local target: namespace"
+            findings.append(Finding(key_path((*loc, "namespace")), problem, severity="note"))
+        given = (self._input.keys or {}).get(name)
+        primary, secondary, more = resolve_keys(("tidegate:keys", name), given, settings)
+        self._findings += findings + more
+        sample = self._sample((*loc, "sample"), entry.sample)
+        complete = tuple(version for version in versions if version)
+        if not complete:
+            return None
+        rotation = entry.key_rotation
+        return EndpointSpec(
+            name=name,
+            auth=auth,
+            keys=GivenKeys(primary=primary, secondary=secondary),
+            key_rotation=KeyRotation(**rotation.model_dump(exclude_none=True) if rotation else {}),
+            sample=sample,
+            namespace=namespace,
+            tags=entry.tags or {},
+            description=entry.description or "",
+            versions=complete,
+        )
+
+    def _settings(self, endpoint: Loc, name: str, version: VersionInput) -> Settings:
+        loc = (*endpoint, "versions", name)
+        layers = [stack_layer(self._parsed, loc, self._root)]
+        unread = not (self._broken.sound(*loc, "inference") and self._broken.sound(*loc, "deployment"))
+        for model, key, text in (
+            (DeploymentConfig, "deployment", version.deployment),
+            (InferenceConfig, "inference", version.inference),
+        ):
+            if text is not None:
+                layer, findings = file_layer(model, text, (*loc, key), self._root)
+                self._findings += findings
+                layers += [layer] if layer else []
+                unread = unread or layer is None
+        return Settings(reversed(layers), unread=unread)
+
+    def _version(self, loc: Loc, version: VersionInput, settings: Settings) -> VersionSpec | None:
+        inference, findings = resolve_inference(settings, self._root)
+        deployment, more = resolve_deployment(settings)
+        findings += more
+        if self._input.target is not None:
+            findings += check_target(loc, settings, self._input.target)
+        models = self._models((*loc, "models"))
+        self._findings += findings
+        if inference is None:
+            return None
+        return VersionSpec(
+            name=str(loc[-1]),
+            traffic=version.traffic,
+            default=bool(version.default),
+            control=bool(version.control),
+            tags=version.tags or {},
+            description=settings.value.description or "",
+            models=models,
+            arguments=tuple(version.arguments or ()),
+            inference=inference,
+            deployment=deployment,
+        )
+
+    def _models(self, loc: Loc) -> tuple[ModelRef, ...]:
+        entries = self._parsed.original(loc)
+        models: list[ModelRef] = []
+        if isinstance(entries, Sequence) and len(cast(Sequence[object], entries)) > MOST_MODELS:
+            problem = f"{len(cast(Sequence[object], entries))} models are too many"
+            self._findings.append(Finding(key_path(loc), problem, f"A version serves at most {MOST_MODELS}"))
+            return ()
+        for index, entry in enumerate(cast(Sequence[object], entries) if isinstance(entries, list) else ()):
+            if not isinstance(entry, str):
+                continue
+            model, findings = self._registry.refer((*loc, index), entry)
+            if model in models:
+                problem = f'"{model}" stands here twice'
+                findings.append(Finding(key_path((*loc, index)), problem, "Take one of them out"))
+            self._findings += findings
+            models += [model] if model else []
+        return tuple(models)
+
+    def _sample(self, loc: Loc, text: str | None) -> Path | None:
+        if text is None:
+            return None
+        path = locate(self._root, text)
+        if kind(path) == "file":
+            return path
+        problem = f'there is no file "{text}"'
+        self._findings.append(Finding(key_path(loc), problem, "Write a path from the project's root"))
+        return None
+
+    def _check_lists(self) -> None:
+        """Names of endpoints elsewhere in the config must be endpoints."""
+        if not self._broken.sound_in_each(("tidegate:endpoints",), ""):
+            return
+        known = sorted(self._input.endpoints or {})
+        remedy = f"Known endpoints: {', '.join(known)}" if known else "There is none under tidegate:endpoints"
+        for name in sorted((self._input.keys or {}).keys() - known):
+            # What is no name may be a key in the wrong place.
+            loc: Loc = ("tidegate:keys", name) if ENDPOINT.problem(name) is None else ("tidegate:keys",)
+            self._findings.append(Finding(key_path(loc), "keys are given for an endpoint that is not there", remedy))
+        for index, name in enumerate(self._input.allow_anonymous or []):
+            if name not in known:
+                loc = ("tidegate:allowAnonymous", index)
+                self._findings.append(Finding(key_path(loc), f'there is no endpoint "{name}"', remedy))
+
+
+def _config(stack_file: Path) -> dict[str, object]:
+    name = stack_file.name
+    try:
+        text = stack_file.read_text("utf-8-sig")
+        document: object = YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]  # untyped
+    except OSError:
+        problem, remedy = "the stack's file cannot be read", "Make it with: pulumi stack init"
+        raise ConfigError([Finding("", problem, remedy, name)]) from None
+    except DuplicateKeyError as error:
+        raise ConfigError([_yaml_finding(error, "a key is written twice", name)]) from None
+    except MarkedYAMLError as error:
+        # Behind its first quote the parser's text shows the file's content, which may be a key.
+        said = re.split("['\"]", str(cast(object, getattr(error, "problem", None))))[0].strip()
+        raise ConfigError([_yaml_finding(error, f"this is no YAML: {said}", name)]) from None
+    except (YAMLError, ValueError, RecursionError):
+        raise ConfigError([Finding("", "this is no YAML text in UTF-8", "Save it as such", name)]) from None
+    config = cast(dict[object, object], document).get("config") if isinstance(document, dict) else document
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise ConfigError([Finding("config", "this is no mapping", "Write keys and values under it", name)])
+    return {str(key): value for key, value in cast(dict[object, object], config).items()}
+
+
+def _yaml_finding(error: MarkedYAMLError, problem: str, name: str) -> Finding:
+    line: object = getattr(cast(object, getattr(error, "problem_mark", None)), "line", None)
+    return Finding("", problem, "Correct the line", name, line + 1 if isinstance(line, int) else 0)
+
+
+def _decoded(values: Mapping[str, object]) -> dict[str, object]:
+    """Objects, lists and booleans that arrive as JSON text, from the engine or by `pulumi config set`, as values."""
+    return {key: _from_text(value) if isinstance(value, str) else value for key, value in values.items()}
+
+
+def _from_text(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return cast(object, value) if isinstance(value, dict | list | bool) else text
+
+
+def _without_ciphertext(value: object, loc: Loc, findings: list[Finding]) -> object:
+    """`value` without its encrypted parts, and with dates as the text that the engine sees."""
+    if len(loc) > _DEEPEST:
+        return None
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        items = cast(list[object], value)
+        return [_without_ciphertext(item, (*loc, index), findings) for index, item in enumerate(items)]
+    if not isinstance(value, dict):
+        return value
+    plain: dict[str, object] = {}
+    for key, child in cast(dict[object, object], value).items():
+        here = (*loc, str(key))
+        if not _is_ciphertext(child):
+            plain[str(key)] = _without_ciphertext(child, here, findings)
+        elif str(here[0]).startswith(NAMESPACE) and here[0] != "tidegate:keys":
+            problem = "an encrypted value makes its whole top-level key a secret"
+            findings.append(Finding(key_path(here), problem, "Write it in plain text; only tidegate:keys is secret"))
+    return plain
+
+
+_DEEPEST = 64
+
+
+def _is_ciphertext(value: object) -> bool:
+    return isinstance(value, dict) and list(cast(dict[object, object], value)) == ["secure"]
