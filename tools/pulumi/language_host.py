@@ -41,23 +41,23 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def __init__(self, engine: str) -> None:
         self._engine = engine
 
-    def Handshake(self, request, context):  # noqa: N802 (gRPC names)
+    def Handshake(self, request, context):
         self._engine = request.engine_address or self._engine
         return language_pb2.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request, context):  # noqa: N802
+    def GetPluginInfo(self, request, context):
         return plugin_pb2.PluginInfo(version="0.0.0")
 
-    def GetRequiredPackages(self, request, context):  # noqa: N802
+    def GetRequiredPackages(self, request, context):
         return language_pb2.GetRequiredPackagesResponse()
 
-    def GetRequiredPlugins(self, request, context):  # noqa: N802
+    def GetRequiredPlugins(self, request, context):
         return language_pb2.GetRequiredPluginsResponse()
 
-    def Cancel(self, request, context):  # noqa: N802
+    def Cancel(self, request, context):
         return empty_pb2.Empty()
 
-    def Run(self, request, context):  # noqa: N802
+    def Run(self, request, context):
         try:
             python = interpreter(request.info)
         except FileNotFoundError as missing:
@@ -67,7 +67,12 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             *("--parallel", str(request.parallel), "--dry_run", str(request.dryRun).lower()),
             *("--monitor", request.monitor_address, "--engine", self._engine),
             *("--organization", request.organization, "--root_directory", request.info.root_directory),
-            *("--pwd", request.pwd, str(Path(request.info.program_directory) / request.info.entry_point), *request.args),
+            *(
+                "--pwd",
+                request.pwd,
+                str(Path(request.info.program_directory) / request.info.entry_point),
+                *request.args,
+            ),
         ]
         config = {
             "PULUMI_CONFIG": json.dumps(dict(request.config)),
@@ -78,7 +83,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             return language_pb2.RunResponse(bail=True)
         return language_pb2.RunResponse(error=f"the program ended with exit code {code}" if code else "")
 
-    def RunPlugin(self, request, context) -> Iterator[language_pb2.RunPluginResponse]:  # noqa: N802
+    def RunPlugin(self, request, context) -> Iterator[language_pb2.RunPluginResponse]:
         env = os.environ | dict(pair.split("=", 1) for pair in request.env)
         command = [interpreter(request.info), "-u", request.info.program_directory, *request.args]
         child = subprocess.Popen(command, cwd=request.pwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -96,8 +101,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
 def main() -> None:
     """Serve until the engine ends this process."""
-    # Ctrl-C reaches the whole process group; the engine then cancels the update in order and ends its plugins itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The engine ends its plugins by SIGINT, each in a process group of its own, and kills after 5 s.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", 400 << 20)])
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")

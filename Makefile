@@ -1,0 +1,32 @@
+# What there is to do; `make up` is the one to begin with.
+.PHONY: setup setup-dev up down test check bench golden
+
+PYTHON := .venv/bin/python
+
+setup:
+	@tools/setup
+
+setup-dev:
+	@tools/setup --dev
+
+# A weighted, authenticated endpoint on this machine.
+up: setup
+	@$(PYTHON) -m tools.up
+
+# Everything that `make up` started is ended and removed; caches stay.
+down: setup
+	@$(PYTHON) -m tools.down
+
+test: setup-dev
+	@$(PYTHON) -m pytest
+
+check: setup-dev
+	@tools/check
+
+bench: setup-dev
+	@$(PYTHON) -m bench
+
+# Rewrite the files that tests compare with; read the diff before you commit it.
+golden: setup-dev
+	@$(PYTHON) -m tidegate.schema > schema/stack.schema.json
+	@$(PYTHON) -m pytest -q tests/golden --golden

@@ -1,0 +1,30 @@
+"""The Pulumi program: reads the stack's config and registers what its target is made of."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+import pulumi
+from tidegate.config import from_engine
+
+from tidegate.findings import ConfigError
+
+SHOWN_TO_USER = 32
+"""The exit code by which a program tells the engine that it has said what is wrong."""
+
+
+def main() -> None:
+    """Load, check, compose."""
+    root = Path(pulumi.runtime.get_root_directory())
+    try:
+        environment = from_engine(os.environ["PULUMI_CONFIG"], root=root, stack=pulumi.get_stack())
+    except ConfigError as error:
+        pulumi.log.error(str(error))
+        raise SystemExit(SHOWN_TO_USER) from None
+    for note in environment.notes:
+        (pulumi.log.warn if note.severity == "warning" else pulumi.log.info)(str(note))
+    # Only the target's own modules are imported: a local stack never pays for the cloud's.
+    import_module(f"stacks.{environment.target}").deploy(environment, root)
+
+
+main()

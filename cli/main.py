@@ -1,0 +1,137 @@
+"""The `tidegate` command."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli import keys as key_commands
+from cli import logs as log_files
+from cli.errors import CliError
+from cli.project import LOCAL, Project
+from cli.score import read_data, score
+from cli.status import report
+
+Stack = Annotated[str, typer.Option("--stack", "-s", envvar="TIDEGATE_STACK", help="The stack to ask.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
+app.add_typer(keys_app, name="keys")
+out = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
+    """Show the endpoints: address, versions with their percent, and how their processes are."""
+    found = report(Project.find(stack))
+    if as_json:
+        _json(found)
+        return
+    for name, endpoint in found["endpoints"].items():
+        out.print(f"[bold]{name}[/]  {endpoint['address']}  auth: {endpoint['auth']}")
+        table = Table("version", "percent", "role", "replicas", "restarts", box=None, pad_edge=False)
+        for version, each in endpoint["versions"].items():
+            replicas = f"{each['ready']}/{each['replicas']} ready" if each["replicas"] else "not running"
+            table.add_row(version, f"{each['percent']} %", ", ".join(each["roles"]), replicas, str(each["restarts"]))
+        out.print(table)
+
+
+@app.command(name="score")
+def score_command(
+    endpoint: Endpoint,
+    data: Annotated[
+        str, typer.Option("--data", "-d", help="The request body: @FILE, @- for standard input, or the text.")
+    ],
+    version: Annotated[str, typer.Option(help="Score on this version, whatever its percent.")] = "",
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Send a sample to an endpoint, with its primary key, and show the answer."""
+    answer = score(Project.find(stack), endpoint, read_data(data), version)
+    if as_json:
+        _json(answer)
+    else:
+        out.print(answer["body"] if isinstance(answer["body"], str) else json.dumps(answer["body"]), markup=False)
+        Console(stderr=True, highlight=False).print(
+            f"{answer['status']} from version {answer['version'] or '(none)'} in {answer['ms']} ms"
+        )
+    if not 200 <= answer["status"] < 300:
+        raise typer.Exit(1)
+
+
+@keys_app.command("show")
+def keys_show(
+    endpoint: Endpoint,
+    name: Annotated[str, typer.Option(help="Print this key alone: primary or secondary.")] = "",
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Print an endpoint's keys. They are secrets: mind where the output goes."""
+    found = key_commands.show(Project.find(stack), endpoint, name)
+    if as_json:
+        _json(found)
+    elif name:
+        sys.stdout.write(found[name] + "\n")
+    else:
+        for each, value in found.items():
+            sys.stdout.write(f"{each:<9} {value}\n")
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    endpoint: Endpoint,
+    name: Annotated[str, typer.Argument(help="primary or secondary.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new key: raise its rotation number in the stack's config and run `pulumi up`."""
+    project = Project.find(stack)
+    number = key_commands.rotate(project, endpoint, name, quiet=as_json)
+    if as_json:
+        _json({"endpoint": endpoint, "key": name, "rotation": number})
+    else:
+        out.print(
+            f"the {name} key of {endpoint} is new (rotation {number} in {project.stack_file.name}); "
+            f"read it with: tidegate keys show {endpoint} --name {name}"
+        )
+
+
+@app.command()
+def logs(
+    endpoint: Endpoint,
+    version: Annotated[str, typer.Argument(help="The version's name.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    lines: Annotated[int, typer.Option(min=0, help="How many of the last lines to begin with.")] = 1000,
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a version's scoring processes wrote, also while it starts and after it crashed."""
+    for entry in log_files.read(Project.find(stack), endpoint, version, lines=lines, follow=follow):
+        text = json.dumps({"replica": entry.replica, "line": entry.line}) if as_json else entry.text
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def run() -> None:
+    """The command's entry: errors as one line, no traceback, exit code 1."""
+    try:
+        app()
+    except CliError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {error}", markup=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; Python must not try to flush the rest at its end.
+        sys.stdout = Path("/dev/null").open("w")  # noqa: SIM115 (for the interpreter's own shutdown)
+        sys.exit(0)
+
+
+def _json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,87 @@
+"""The project's folder, its stacks, and plain `pulumi` in them."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.errors import CliError
+
+LOCAL = "local"
+"""The stack that `make up` runs."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of the project and one stack of it."""
+
+    root: Path
+    stack: str = LOCAL
+
+    @classmethod
+    def find(cls, stack: str, start: Path | None = None) -> "Project":
+        """The project that holds the current folder, by the nearest `Pulumi.yaml` above it."""
+        start = start or Path.cwd()
+        for folder in (start, *start.parents):
+            if (folder / "Pulumi.yaml").exists():
+                return cls(folder, stack)
+        raise CliError(f"{start} is not inside a project: no Pulumi.yaml here or in a folder above")
+
+    @property
+    def settings(self) -> Path:
+        """The state folder of everything local, made by `make up`."""
+        return self.root / ".tidegate"
+
+    @property
+    def stack_file(self) -> Path:
+        """The stack's config."""
+        return self.root / f"Pulumi.{self.stack}.yaml"
+
+    def environment(self) -> dict[str, str]:
+        """The variables for `pulumi`: for the local stack those of `make up`, for any other the ones that are set."""
+        if self.stack != LOCAL:
+            return dict(os.environ)
+        if not (self.settings / "engine").exists():
+            raise CliError("there is no local stack yet; run make up")
+        return os.environ | local_variables(self.root, (self.settings / "engine").read_text().strip())
+
+    def pulumi(self, *arguments: str) -> None:
+        """Run a `pulumi` command on the stack in front of the user."""
+        command = ["pulumi", *arguments, "--stack", self.stack]
+        outcome = subprocess.run(command, check=False, cwd=self.root, env=self.environment())
+        if outcome.returncode:
+            raise CliError(f"pulumi {' '.join(arguments)} failed (exit code {outcome.returncode})")
+
+    def outputs(self, *, secrets: bool = False) -> dict[str, Any]:
+        """The stack's outputs; keys only where asked for."""
+        command = ["pulumi", "stack", "output", "--json", "--stack", self.stack]
+        command += ["--show-secrets"] if secrets else []
+        outcome = subprocess.run(
+            command, check=False, cwd=self.root, env=self.environment(), capture_output=True, text=True
+        )
+        if outcome.returncode:
+            raise CliError(f"the outputs of stack {self.stack} cannot be read: {outcome.stderr.strip()}")
+        return json.loads(outcome.stdout)
+
+    def endpoint(self, name: str) -> dict[str, Any]:
+        """One endpoint of the outputs: address, swagger, auth, default, control, versions."""
+        endpoints = self.outputs().get("endpoints", {})
+        if name not in endpoints:
+            known = ", ".join(sorted(endpoints)) or "none; run pulumi up"
+            raise CliError(f"stack {self.stack} has no endpoint {name!r}; it has: {known}")
+        return endpoints[name]
+
+
+def local_variables(root: Path, engine: str) -> dict[str, str]:
+    """The variables that keep the local stack's engine, state and secrets inside the project; `engine` is the CLI's folder."""
+    settings = root / ".tidegate"
+    return {
+        "PATH": f"{engine}:{root / '.venv' / 'bin'}:{os.environ.get('PATH', '')}",
+        "PULUMI_HOME": str(settings / "pulumi"),
+        "PULUMI_BACKEND_URL": f"file://{settings / 'backend'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(settings / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }

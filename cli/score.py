@@ -1,0 +1,57 @@
+"""Send a sample to an endpoint."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.errors import CliError
+from cli.project import Project
+from tidegate.targets.envoy import VERSION_HEADERS
+
+TIMEOUT_S = 3600.0
+"""The endpoint ends a request by the version's own scoring timeout; this is only for one that is not there."""
+
+
+def read_data(data: str) -> bytes:
+    """The request body that `--data` names, by curl's convention."""
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    if data.startswith("@"):
+        try:
+            return Path(data[1:]).read_bytes()
+        except OSError as error:
+            raise CliError(f"--data {data}: {error.strerror}") from error
+    return data.encode()
+
+
+def score(project: Project, name: str, body: bytes, version: str) -> dict[str, Any]:
+    """The endpoint's answer: `status`, `version` that answered, `body` (parsed where it is JSON), `ms` it took."""
+    outputs = project.outputs(secrets=True)
+    endpoint = project.endpoint(name)
+    headers = {"content-type": "application/json"}
+    if endpoint["auth"] == "key":
+        headers["authorization"] = f"Bearer {outputs['keys'][name]['primary']}"
+    if version:
+        headers[VERSION_HEADERS[0]] = version
+    began = time.perf_counter()
+    try:
+        answer = httpx.post(
+            endpoint["address"], content=body, headers=headers, timeout=httpx.Timeout(TIMEOUT_S, connect=5)
+        )
+    except httpx.HTTPError as error:
+        raise CliError(f"{endpoint['address']} does not answer: {error}; is it running? pulumi up starts it") from error
+    elapsed_ms = round((time.perf_counter() - began) * 1000, 1)
+    try:
+        content = answer.json()
+    except json.JSONDecodeError:
+        content = answer.text
+    return {
+        "status": answer.status_code,
+        "version": answer.headers.get(VERSION_HEADERS[0], ""),
+        "body": content,
+        "ms": elapsed_ms,
+    }

@@ -1,0 +1,35 @@
+"""What all endpoints of a local stack share."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.resources import Environment, Gateway, Host, Model
+from tidegate.targets.local import LocalPlan
+
+
+class LocalMachine(pulumi.ComponentResource):
+    """supervisord, Envoy, the models' copies and the Python environments of one stack on one machine."""
+
+    state: pulumi.Output[str]
+    gateway: Gateway
+    models: Mapping[str, Model]
+    environments: Mapping[str, Environment]
+
+    def __init__(self, name: str, plan: LocalPlan, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("tidegate:local:Machine", name, None, opts)
+        host = Host(f"{name}.host", plan.host, pulumi.ResourceOptions(parent=self))
+        self.state = host.output("state")
+        self.gateway = Gateway(
+            f"{name}.gateway", {**plan.gateway, "state": self.state}, pulumi.ResourceOptions(parent=self)
+        )
+        self.models = {
+            model: Model(f"{name}.{model}", {**inputs, "state": self.state}, pulumi.ResourceOptions(parent=self))
+            for model, inputs in plan.models.items()
+        }
+        # Named by its key, so that another environment shows as a new one beside the old and not as a replacement.
+        self.environments = {
+            key: Environment(f"{name}.{key[:11]}", {**inputs, "state": self.state}, pulumi.ResourceOptions(parent=self))
+            for key, inputs in plan.environments.items()
+        }
+        self.register_outputs({"url": self.gateway.output("url")})

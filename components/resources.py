@@ -1,0 +1,67 @@
+"""The resource types of the `tidegate-serving` plugin, as a program registers them."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pulumi
+
+
+class Resource(pulumi.CustomResource):
+    """A resource of the plugin: `token` is its type, `outputs` names what it gives beyond its inputs."""
+
+    token: ClassVar[str]
+    outputs: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        super().__init__(self.token, name, {**dict.fromkeys(self.outputs), **inputs}, opts)
+
+    def output(self, name: str) -> pulumi.Output[Any]:
+        """One output by its name."""
+        return pulumi.get(self, name)
+
+
+class ApiKey(Resource):
+    """A key of an endpoint."""
+
+    token = "tidegate-serving:index:ApiKey"
+    outputs = ("value",)
+
+
+class Host(Resource):
+    """The state folder of a stack on this machine and the supervisord in it."""
+
+    token = "tidegate-serving:local:Host"
+
+
+class Gateway(Resource):
+    """Envoy and its listener."""
+
+    token = "tidegate-serving:local:Gateway"
+    outputs = ("url",)
+
+
+class Model(Resource):
+    """A copy of one registered model."""
+
+    token = "tidegate-serving:local:Model"
+    outputs = ("copy",)
+
+
+class Environment(Resource):
+    """A Python environment for scoring processes."""
+
+    token = "tidegate-serving:local:Environment"
+    outputs = ("interpreter",)
+
+
+class Deployment(Resource):
+    """The scoring processes of one version."""
+
+    token = "tidegate-serving:local:Deployment"
+    outputs = ("deployment",)
+
+
+class Route(Resource):
+    """An endpoint's routes in the gateway."""
+
+    token = "tidegate-serving:local:Route"

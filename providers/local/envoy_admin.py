@@ -1,0 +1,73 @@
+"""Envoy's admin interface, over its unix socket."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+
+
+class AdminUnreachable(Exception):
+    """Envoy does not run, or does not answer."""
+
+
+class Admin:
+    """Asks one Envoy about itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def live(self) -> bool:
+        """Whether Envoy has read its configuration and serves."""
+        try:
+            return self._get("/ready").strip() == "LIVE"
+        except AdminUnreachable:
+            return False
+
+    def versions(self) -> dict[str, str]:
+        """The `version_info` in effect of listeners (`lds`), clusters (`cds`) and routes (`rds`)."""
+        names = {
+            "listener_manager.lds.version_text": "lds",
+            "cluster_manager.cds.version_text": "cds",
+            "http.scoring.rds.endpoints.version_text": "rds",
+        }
+        return {names[stat]: str(value) for stat, value in self._stats("type=TextReadouts").items() if stat in names}
+
+    def rejections(self) -> int:
+        """How many configurations Envoy has refused since its start, for whatever reason."""
+        stats = self._stats("filter=update_(rejected|failure)$")
+        return sum(int(str(value)) for value in stats.values())
+
+    def in_flight(self, cluster: str) -> int:
+        """The requests that a cluster is working on."""
+        return int(
+            str(
+                self._stats(f"filter=^cluster\\.{cluster}\\.upstream_rq_active$").get(
+                    f"cluster.{cluster}.upstream_rq_active", 0
+                )
+            )
+        )
+
+    def _stats(self, query: str) -> dict[str, object]:
+        answer = json.loads(self._get(f"/stats?format=json&{query}"))
+        return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
+
+    def _get(self, target: str) -> str:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request("GET", target)
+            return connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise AdminUnreachable(str(error)) from error
+        finally:
+            connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

@@ -1,0 +1,167 @@
+"""An endpoint of a local stack: which version gets how much, and whose requests are taken."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from providers.kind import INTEGER, TEXT, TEXT_MAP, Call, Failure, Form, Kind, OperationError, Properties, optional
+from providers.local.deployment import log_tail, remove_retired
+from providers.local.layout import Layout
+from providers.local.probe import score_sample
+from providers.local.xds import Xds
+from tidegate.targets.envoy import RoutePlan
+
+_VERSION = Form(
+    dict,
+    fields={
+        "percent": INTEGER,
+        "deployment": TEXT,
+        "timeoutMs": INTEGER,
+        "description": optional(TEXT),
+        "tags": optional(TEXT_MAP),
+    },
+)
+
+
+class Route(Kind):
+    """The endpoint's part of the gateway's routes.
+
+    A deployment that is new behind it has to score the sample first, reached by header while the weights are the old ones.
+    One that does not leaves everything as it was.
+    """
+
+    type = "tidegate-serving:local:Route"
+    inputs: ClassVar = {
+        "state": TEXT,
+        "gateway": TEXT,
+        "endpoint": TEXT,
+        "auth": TEXT,
+        "primaryKey": optional(TEXT),
+        "secondaryKey": optional(TEXT),
+        "default": TEXT,
+        "control": optional(TEXT),
+        "versions": Form(dict, items=_VERSION),
+        "sample": optional(TEXT),
+        "description": optional(TEXT),
+        "tags": optional(TEXT_MAP),
+    }
+    replace_on = frozenset({"state", "endpoint"})
+    delete_before_replace = True
+    secret_outputs = frozenset({"primaryKey", "secondaryKey"})
+    refresh_before_update = True
+
+    def check(self, old: Properties, new: Properties) -> list[Failure]:
+        """The percents sum to 100, the default exists, keys are there exactly where they are checked."""
+        found: list[Failure] = []
+        percents = {name: version["percent"] for name, version in new["versions"].items()}
+        if sum(percents.values()) != 100 or min(percents.values(), default=0) < 0:
+            found.append(Failure("versions", f"the percents {percents} do not sum to 100"))
+        if new["default"] not in percents:
+            found.append(Failure("default", f"{new['default']!r} is not one of the versions {sorted(percents)}"))
+        if new["auth"] not in ("key", "none"):
+            found.append(Failure("auth", f"{new['auth']!r} is neither 'key' nor 'none'"))
+        for name in ("primaryKey", "secondaryKey"):
+            if (new["auth"] == "key") != (name in new):
+                found.append(
+                    Failure(name, f"{'missing' if new['auth'] == 'key' else 'given'} although auth is {new['auth']!r}")
+                )
+        return found
+
+    def notices(self, old: Properties, new: Properties) -> list[str]:
+        """A default that moved because the one before it is gone is said."""
+        if old and old["default"] != new["default"] and old["default"] not in new["versions"]:
+            return [f"version {old['default']} was the default and goes; {new['default']} is the default now"]
+        return []
+
+    def create(self, call: Call, new: Properties) -> tuple[str, Properties]:
+        """Route to the versions, once each has scored the sample."""
+        self._apply(call, new)
+        return new["endpoint"], dict(new)
+
+    def read(self, identity: str, outputs: Properties) -> Properties | None:
+        """Gone where the gateway has no routes of this endpoint, or other ones."""
+        return outputs if Xds(Layout(Path(outputs["state"]))).route(identity) == _plan(outputs) else None
+
+    def update(self, call: Call, identity: str, old_outputs: Properties, new: Properties) -> Properties:
+        """Change weights, versions, keys in one step, once each new deployment has scored the sample."""
+        self._apply(call, new)
+        return dict(new)
+
+    def delete(self, call: Call, identity: str, outputs: Properties) -> None:
+        """Take the endpoint's paths away; its deployments are ended after it."""
+        layout = Layout(Path(outputs["state"]))
+        xds = Xds(layout)
+        old = xds.route(identity)
+        xds.drop_route(identity)
+        _let_go(call, layout, old, None)
+
+    def _apply(self, call: Call, new: Properties) -> None:
+        layout = Layout(Path(new["state"]))
+        xds = Xds(layout)
+        old, plan = xds.route(new["endpoint"]), _plan(new)
+        fresh = [
+            name for name, version in plan["versions"].items() if old is None or old["versions"].get(name) != version
+        ]
+        if "sample" in new and fresh:
+            interim = _interim(old, plan)
+            xds.put_route(interim)
+            try:
+                for name in fresh:
+                    _require_score(call, layout, new, interim, name)
+            except BaseException:
+                xds.drop_route(new["endpoint"]) if old is None else xds.put_route(old)
+                raise
+        xds.put_route(plan)
+        _let_go(call, layout, old, plan)
+
+
+def _plan(new: Properties) -> RoutePlan:
+    versions = {
+        name: (version["deployment"], version["timeoutMs"], version["percent"])
+        for name, version in new["versions"].items()
+    }
+    plan: RoutePlan = {
+        "endpoint": new["endpoint"],
+        "versions": {
+            name: {"cluster": cluster, "timeout_ms": timeout} for name, (cluster, timeout, _) in versions.items()
+        },
+        "split": [
+            {"version": name, "cluster": cluster, "timeout_ms": timeout, "percent": percent}
+            for name, (cluster, timeout, percent) in sorted(versions.items())
+            if percent
+        ],
+    }
+    if new["auth"] == "key":
+        plan["keys"] = {"primary": new["primaryKey"], "secondary": new["secondaryKey"]}
+    return plan
+
+
+def _interim(old: RoutePlan | None, plan: RoutePlan) -> RoutePlan:
+    """The new versions by header beside the old ones, at the old weights and behind the old keys."""
+    if old is None:
+        return {**plan, "split": []}
+    return {**old, "versions": {**old["versions"], **plan["versions"]}}
+
+
+def _require_score(call: Call, layout: Layout, new: Properties, interim: RoutePlan, name: str) -> None:
+    call.stop_if_cancelled()
+    call.progress(f"scoring the sample on version {name}")
+    version = interim["versions"][name]
+    try:
+        sample = Path(new["sample"]).read_bytes()
+    except OSError as error:
+        raise OperationError(f"the sample {new['sample']} cannot be read: {error.strerror}") from error
+    key = interim.get("keys", {}).get("primary")
+    answer = score_sample(new["gateway"], new["endpoint"], name, key, sample, version["timeout_ms"] / 1000 + 2)
+    if not answer.ok:
+        raise OperationError(
+            f"version {name} of endpoint {new['endpoint']} did not score the sample {new['sample']}: status {answer.status}, {answer.text.strip()}\n"
+            f"weights and versions are as they were; the version's last log lines:\n{log_tail(layout, version['cluster'])}"
+        )
+
+
+def _let_go(call: Call, layout: Layout, old: RoutePlan | None, plan: RoutePlan | None) -> None:
+    """Remove the deployments that only this endpoint still needed."""
+    kept = {version["cluster"] for version in plan["versions"].values()} if plan else set[str]()
+    for version in (old or {"versions": {}})["versions"].values():
+        if version["cluster"] not in kept:
+            remove_retired(call, layout, version["cluster"], version["timeout_ms"] / 1000)

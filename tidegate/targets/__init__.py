@@ -1,0 +1,1 @@
+"""An endpoint as each target runs it, as plain dictionaries."""

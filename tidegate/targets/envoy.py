@@ -1,0 +1,295 @@
+"""The gateway's Envoy configuration, from plain plans; no pydantic here, since the provider plugin imports it at its start.
+
+Field names are those of Envoy's v3 API. What each part does to a request, in order: the key check (`api_key_auth`, by route),
+then the route: a version named in a header, an unknown name (404), or the split by weight.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+VERSION_HEADERS = ("x-tidegate-version", "azureml-model-deployment")
+"""A request names the version it wants in one of these (the first one wins); every answer carries both."""
+
+CLIENT_HEADER = "x-tidegate-client"
+"""Tells the scoring server which key was used: `primary` or `secondary`, never the key."""
+
+IDLE_TIMEOUT_S = 20
+"""For connections to scoring servers: below the 30 s after which the server closes an idle one, else requests meet closed sockets."""
+
+ANSWER_MARGIN_MS = 1000
+"""Added to what a version may take itself, so that its own answer always comes before the gateway gives up."""
+
+_HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_API_KEY = "envoy.filters.http.api_key_auth"
+_API_KEY_TYPE = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3"
+_ROUTER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+_UPSTREAM_TYPE = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+ROUTES = "endpoints"
+"""The name of the one route configuration."""
+
+_METADATA = "tidegate"
+
+Json = dict[str, Any]
+
+
+class ClusterPlan(TypedDict):
+    """The replicas of one version: unix sockets, and how many requests may be in flight and waiting in all."""
+
+    name: str
+    version: str
+    sockets: list[str]
+    max_requests: int
+
+
+class VersionPlan(TypedDict):
+    """How one version is reached: its cluster, and the longest a request may take in it."""
+
+    cluster: str
+    timeout_ms: int
+
+
+class SharePlan(TypedDict):
+    """A version's whole percent of the requests that name no version."""
+
+    version: str
+    cluster: str
+    timeout_ms: int
+    percent: int
+
+
+class RoutePlan(TypedDict):
+    """One endpoint: the versions that a header reaches, the split of all other requests, and the keys by client name.
+
+    The percents of `split` sum to 100; an empty one answers 503 (an endpoint whose first sample has not been scored yet).
+    Without `keys` requests are taken from anybody.
+    """
+
+    endpoint: str
+    versions: Mapping[str, VersionPlan]
+    split: Sequence[SharePlan]
+    keys: NotRequired[Mapping[str, str]]
+
+
+def paths(endpoint: str) -> dict[str, str]:
+    """Every public path of an endpoint and the scoring server's path behind it: v1's form first, then the short one."""
+    return {
+        f"{prefix}/{endpoint}/{resource}": f"/{resource}"
+        for prefix in ("/api/v1/service", "")
+        for resource in ("score", "swagger.json")
+    }
+
+
+def cluster(plan: ClusterPlan) -> Json:
+    """The Envoy cluster of one version."""
+    return {
+        "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "name": plan["name"],
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {
+            "cluster_name": plan["name"],
+            "endpoints": [{"lb_endpoints": [_replica(plan["version"], path) for path in plan["sockets"]]}],
+        },
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_requests": plan["max_requests"],
+                    "max_pending_requests": plan["max_requests"],
+                    "max_connections": plan["max_requests"],
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": _UPSTREAM_TYPE,
+                "common_http_protocol_options": {"idle_timeout": f"{IDLE_TIMEOUT_S}s"},
+                "explicit_http_config": {"http_protocol_options": {}},
+            }
+        },
+        # A socket whose process is being restarted refuses at once; the answer is 503 and not another version.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    }
+
+
+def _replica(version: str, path: str) -> Json:
+    return {
+        "endpoint": {"address": {"pipe": {"path": path}}},
+        "metadata": {"filter_metadata": {_METADATA: {"version": version}}},
+    }
+
+
+def route_configuration(plans: Iterable[RoutePlan]) -> Json:
+    """All endpoints' routes, in the order of their names; any other path is 404."""
+    ordered = sorted(plans, key=lambda plan: plan["endpoint"])
+    routes = [route for plan in ordered for route in _routes(plan)]
+    routes.append(_answer({"prefix": "/"}, 404, "no endpoint has this path"))
+    return {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": ROUTES,
+        "virtual_hosts": [{"name": ROUTES, "domains": ["*"], "routes": routes}],
+        "request_headers_to_add": [
+            # The scoring server counts a request's wait from here, not from when it picks the request up.
+            _header("x-request-start", "t=%START_TIME(%s.%6f)%"),
+        ],
+        "request_headers_to_remove": ["authorization"],
+    }
+
+
+def _routes(plan: RoutePlan) -> Iterable[Json]:
+    check = _key_check(plan)
+    known = ", ".join(sorted(plan["versions"]))
+    for public, internal in paths(plan["endpoint"]).items():
+        for header in VERSION_HEADERS:
+            for name, version in sorted(plan["versions"].items()):
+                match = {"path": public, "headers": [{"name": header, "string_match": {"exact": name}}]}
+                whole: SharePlan = {"version": name, "percent": 100, **version}
+                yield _forward(match, internal, [whole]) | check
+            match = {"path": public, "headers": [{"name": header, "present_match": True}]}
+            text = f"endpoint {plan['endpoint']} has no version of the name in {header}; it has: {known}"
+            yield _answer(match, 404, text) | check
+        shares = [share for share in plan["split"] if share["percent"] > 0]
+        if shares:
+            yield _forward({"path": public}, internal, shares) | check
+        else:
+            yield _answer({"path": public}, 503, f"endpoint {plan['endpoint']} is being set up") | check
+
+
+def _forward(match: Json, internal: str, shares: Sequence[SharePlan]) -> Json:
+    longest = max(share["timeout_ms"] for share in shares)
+    clusters = [
+        {
+            "name": share["cluster"],
+            "weight": share["percent"],
+            # From the replica that was asked, so that an answer of the gateway itself (401) names none.
+            "response_headers_to_add": [
+                _header(header, f"%METADATA(UPSTREAM_HOST:{_METADATA}:version)%") for header in VERSION_HEADERS
+            ],
+        }
+        for share in shares
+    ]
+    return {
+        "match": match,
+        "route": {
+            "weighted_clusters": {"clusters": clusters},
+            "prefix_rewrite": internal,
+            "timeout": _seconds(longest + ANSWER_MARGIN_MS),
+        },
+    }
+
+
+def _key_check(plan: RoutePlan) -> Json:
+    keys = plan.get("keys")
+    if keys is None:
+        settings: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    else:
+        # By route and not by listener: a rotation is then a change of routes, which drains no connection.
+        settings = {
+            "@type": f"{_API_KEY_TYPE}.ApiKeyAuthPerRoute",
+            "credentials": [{"key": key, "client": client} for client, key in sorted(keys.items())],
+            "key_sources": [{"header": "Authorization"}],
+            "forwarding": {"header": CLIENT_HEADER, "hide_credentials": True},
+        }
+    return {"typed_per_filter_config": {_API_KEY: settings}}
+
+
+def _answer(match: Json, status: int, text: str) -> Json:
+    return {"match": match, "direct_response": {"status": status, "body": {"inline_string": text}}}
+
+
+def _header(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.3f}s"
+
+
+def listener(address: str, port: int, routes: Json) -> Json:
+    """The one listener. `routes` says where its routes come from: `{"rds": ...}` or `{"route_config": ...}`."""
+    return {
+        "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
+        "name": "scoring",
+        "address": {"socket_address": {"address": address, "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connection_manager(routes)}]}],
+    }
+
+
+def _connection_manager(routes: Json) -> Json:
+    return {
+        "@type": _HTTP,
+        "stat_prefix": "scoring",
+        "use_remote_address": True,
+        # No client is trusted to set Envoy's own headers, on this machine either.
+        "internal_address_config": {"cidr_ranges": []},
+        "generate_request_id": True,
+        "preserve_external_request_id": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "normalize_path": True,
+        "merge_slashes": True,
+        "stream_idle_timeout": "0s",  # a script may think for as long as its scoring timeout lets it
+        "request_headers_timeout": "10s",
+        "http_filters": [
+            {"name": _API_KEY, "typed_config": {"@type": f"{_API_KEY_TYPE}.ApiKeyAuth"}},
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER_TYPE}},
+        ],
+        "local_reply_config": {
+            "mappers": [
+                {
+                    "filter": _status_filter(401),
+                    "headers_to_add": [_header("www-authenticate", "Bearer")],
+                }
+            ],
+            "body_format": {
+                "json_format": {"message": "%LOCAL_REPLY_BODY%"},
+                "content_type": "application/json",
+            },
+        },
+    } | routes
+
+
+def _status_filter(status: int) -> Json:
+    # `runtime_key` is a required field; no runtime layer sets it.
+    comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": "tidegate.none"}}
+    return {"status_code_filter": {"comparison": comparison}}
+
+
+def bootstrap(folder: str, admin_socket: str) -> Json:
+    """Envoy's start configuration: everything else comes from files in `folder` that are moved into place."""
+    return {
+        "node": {"id": "tidegate", "cluster": "tidegate"},
+        "admin": {"address": {"pipe": {"path": admin_socket, "mode": 0o600}}},
+        "dynamic_resources": {
+            "lds_config": _from_file(folder, "lds.json"),
+            "cds_config": _from_file(folder, "cds.json"),
+        },
+    }
+
+
+def from_route_file(folder: str) -> Json:
+    """The listener's routes as a file in `folder`."""
+    return {"rds": {"route_config_name": ROUTES, "config_source": _from_file(folder, "rds.json")}}
+
+
+def static(address: str, port: int, clusters: Sequence[Json], routes: Json) -> Json:
+    """The same configuration in one piece, for `envoy --mode validate`, which does not look into files."""
+    return {
+        "static_resources": {
+            "listeners": [_untyped(listener(address, port, {"route_config": _untyped(routes)}))],
+            "clusters": [_untyped(each) for each in clusters],
+        }
+    }
+
+
+def discovery(version: str, resources: Sequence[Json]) -> Json:
+    """A discovery response, as Envoy reads it from a file."""
+    return {"version_info": version, "resources": list(resources)}
+
+
+def _untyped(resource: Json) -> Json:
+    return {key: value for key, value in resource.items() if key != "@type"}
+
+
+def _from_file(folder: str, name: str) -> Json:
+    source = {"path": f"{folder}/{name}", "watched_directory": {"path": folder}}
+    return {"resource_api_version": "V3", "path_config_source": source}

@@ -1,0 +1,157 @@
+"""An environment as one machine runs it: the inputs of the `tidegate-serving:local` resources, as plain dictionaries.
+
+What one resource learns from another at apply time (a model's copy, a deployment's id, a key) is left out here; the
+components put it in under the names that the resources give.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.config import Environment
+from tidegate.endpoint.spec import EndpointSpec, VersionSpec
+from tidegate.image.key import environment_key
+from tidegate.image.server import server_version
+from tidegate.image.snapshot import take_snapshot
+from tidegate.model.content import content_digest
+from tidegate.model.spec import ModelSpec
+from tidegate.targets.local_paths import state_folder
+
+Inputs = dict[str, Any]
+
+PLATFORM = "linux/amd64"
+"""The platform in the environments' keys: the one that images are built for, whatever the laptop is."""
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """One version's processes: what they run, the models (`name:number`) and the environment (its key) that they need."""
+
+    inputs: Inputs
+    models: tuple[str, ...]
+    environment: str
+
+
+@dataclass(frozen=True)
+class EndpointPlan:
+    """One endpoint: its keys by name (none where nobody is asked for one), its versions, and the split between them."""
+
+    name: str
+    keys: Mapping[str, Inputs]
+    deployments: Mapping[str, DeploymentPlan]
+    route: Inputs
+
+
+@dataclass(frozen=True)
+class LocalPlan:
+    """Everything that one stack runs on one machine."""
+
+    host: Inputs
+    gateway: Inputs
+    models: Mapping[str, Inputs]
+    environments: Mapping[str, Inputs]
+    endpoints: tuple[EndpointPlan, ...]
+
+
+def plan_local(environment: Environment, *, root: Path) -> LocalPlan:
+    """What to run for `environment`; `root` is the project's folder, which holds the scoring server and the state."""
+    server = server_version(root / "runtime")
+    environments: dict[str, Inputs] = {}
+    endpoints = tuple(_endpoint(endpoint, server, root, environments) for endpoint in environment.endpoints)
+    return LocalPlan(
+        host={"state": str(state_folder(root, environment.stack))},
+        gateway={"address": environment.gateway.address, "port": environment.gateway.port},
+        models={f"{model.name}:{model.number}": _model(model) for model in environment.models},
+        environments=environments,
+        endpoints=endpoints,
+    )
+
+
+def _model(model: ModelSpec) -> Inputs:
+    inputs: Inputs = {
+        "name": model.name,
+        "number": model.number,
+        "path": str(model.path),
+        "content": content_digest(model.path),
+    }
+    return inputs | _described(model.description, model.tags)
+
+
+def _endpoint(endpoint: EndpointSpec, server: str, root: Path, environments: dict[str, Inputs]) -> EndpointPlan:
+    deployments = {
+        version.name: _deployment(endpoint, version, server, root, environments) for version in endpoint.versions
+    }
+    route: Inputs = {
+        "endpoint": endpoint.name,
+        "auth": endpoint.auth,
+        "default": endpoint.default,
+        "versions": {version.name: _share(version, endpoint.percents) for version in endpoint.versions},
+    }
+    if endpoint.control:
+        route["control"] = endpoint.control
+    if endpoint.sample:
+        route["sample"] = str(endpoint.sample)
+    return EndpointPlan(
+        name=endpoint.name,
+        keys=_keys(endpoint) if endpoint.auth == "key" else {},
+        deployments=deployments,
+        route=route | _described(endpoint.description, endpoint.tags),
+    )
+
+
+def _share(version: VersionSpec, percents: Mapping[str, int]) -> Inputs:
+    longest_ms = version.deployment.scoring_timeout_ms + version.deployment.max_queue_wait_ms
+    share: Inputs = {"percent": percents[version.name], "timeoutMs": longest_ms}
+    return share | _described(version.description, version.tags)
+
+
+def _keys(endpoint: EndpointSpec) -> dict[str, Inputs]:
+    keys: dict[str, Inputs] = {}
+    for name in ("primary", "secondary"):
+        keys[name] = {"endpoint": endpoint.name, "name": name, "rotation": getattr(endpoint.key_rotation, name)}
+        given = getattr(endpoint.keys, name)
+        if given is not None:
+            keys[name]["value"] = given.get_secret_value()
+    return keys
+
+
+def _deployment(
+    endpoint: EndpointSpec, version: VersionSpec, server: str, root: Path, environments: dict[str, Inputs]
+) -> DeploymentPlan:
+    inference, deployment = version.inference, version.deployment
+    key = environment_key(
+        inference.python,
+        base=inference.base_image,
+        docker_steps=inference.docker_steps,
+        platform=PLATFORM,
+        server=server,
+    )
+    environments[key] = {
+        "key": key,
+        "python": inference.python.python,
+        "requirements": list(inference.python.requirements),
+        "server": str(root / "runtime"),
+    }
+    inputs: Inputs = {
+        "endpoint": endpoint.name,
+        "version": version.name,
+        "source": {"path": str(inference.source), "digest": take_snapshot(inference.source).digest},
+        "entryScript": inference.entry_script,
+        "arguments": list(version.arguments),
+        "environmentVariables": dict(inference.environment_variables),
+        "replicas": deployment.replicas,
+        "maxConcurrentRequests": deployment.max_concurrent_requests,
+        "maxQueueWaitMs": deployment.max_queue_wait_ms,
+        "scoringTimeoutMs": deployment.scoring_timeout_ms,
+        "startupSeconds": deployment.liveness.initial_delay_s,
+    }
+    models = tuple(f"{model.name}:{model.number}" for model in version.models)
+    return DeploymentPlan(
+        inputs={name: value for name, value in inputs.items() if value not in ([], {})}, models=models, environment=key
+    )
+
+
+def _described(description: str, tags: Mapping[str, str]) -> Inputs:
+    found: Inputs = {"description": description, "tags": dict(tags)}
+    return {name: value for name, value in found.items() if value}

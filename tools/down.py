@@ -1,0 +1,27 @@
+"""`make down`: the local stack destroyed, nothing left running, the project's state folder gone."""
+
+import shutil
+import sys
+
+from rich.console import Console
+
+from cli.errors import CliError
+from cli.project import Project
+from tools.up import ROOT, heal
+
+
+def main() -> None:
+    """Destroy the stack, then remove the state folder; where the destroy fails nothing is removed."""
+    project = Project(ROOT)
+    if (project.settings / "backend" / ".pulumi" / "stacks").exists():
+        heal(project)
+        project.pulumi("destroy", "--yes", "--skip-preview")
+    shutil.rmtree(project.settings, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CliError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error:[/] {error}")
+        sys.exit(1)

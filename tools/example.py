@@ -1,0 +1,30 @@
+"""The environment in which an example's models are trained: the one that will serve them."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from providers.local.environment import build_environment
+from tidegate.cache import cache_folder
+from tidegate.image.key import environment_key
+from tidegate.image.python import read_conda
+from tidegate.image.server import server_version
+from tidegate.targets.local import PLATFORM
+
+
+def python_of(root: Path, conda_file: Path, progress: Callable[[str], None]) -> Path:
+    """The interpreter of the environment that a conda file describes, built where the cache does not have it yet."""
+    environment, _ = read_conda((root / conda_file).read_text(), file=str(conda_file))
+    server = root / "runtime"
+    key = environment_key(environment, base="", docker_steps=(), platform=PLATFORM, server=server_version(server))
+    folder = build_environment(
+        key,
+        python=environment.python,
+        requirements=environment.requirements,
+        server=server,
+        cache=cache_folder(os.environ),
+        progress=progress,
+        cancelled=threading.Event(),
+    )
+    return folder / "bin" / "python"
