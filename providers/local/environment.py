@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,7 +196,7 @@ def _is_complete(environment: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, progress: _Report, cancelled: threading.Event) -> Iterator[None]:
+def _locked(path: Path, progress: _Report, cancelled: threading.Event) -> Generator[None, None, None]:
     """Hold a lock against threads and processes; the system gives it back when a process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
@@ -219,7 +219,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def _ended_on(cancelled: threading.Event, process: subprocess.Popen[str]) -> Iterator[None]:
+def _ended_on(cancelled: threading.Event, process: subprocess.Popen[str]) -> Generator[None, None, None]:
     """End the process with its group when `cancelled` is set, or when the block raises."""
     done = threading.Event()
 

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 
 class MatchSpecError(Exception):
-    """A specification that has no meaning for Python packages; `str()` says why."""
+    """A specification that has no meaning for Python packages; `str()` says why, without what was written."""
 
 
 def parse_match_spec(text: str) -> tuple[str, str]:
@@ -55,7 +55,7 @@ def _specifier(rest: str) -> str:
     try:
         return str(SpecifierSet(",".join(clause for clause in clauses if clause)))
     except InvalidSpecifier as error:
-        raise MatchSpecError(f"has a version that Python packages do not know: {error}") from error
+        raise MatchSpecError("has a version that Python packages do not know") from error
 
 
 def _split_build(text: str) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def _split_build(text: str) -> tuple[str, str]:
 def _clause(text: str) -> str:
     match = re.fullmatch(r"(===?|!=|<=|>=|~=|=|<|>)?(.+)", text)
     if match is None:
-        raise MatchSpecError(f"has an operator without a version: '{text}'")
+        raise MatchSpecError("has an operator without a version")
     operator, version = match.group(1) or "==", match.group(2)
     stem = version.rstrip("*").rstrip(".")
     if not stem:

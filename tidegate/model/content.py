@@ -1,8 +1,11 @@
 """The content of a registered model: named by its digest, copied with a check (rules M1, M2)."""
 
+import contextlib
+import fcntl
+import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from tidegate.digest import copy_sha256, file_sha256, records_sha256
@@ -41,21 +44,29 @@ def copy_content(path: Path, destination: Path, digest: str) -> None:
     Raises:
         ContentError: the content is not what `digest` says; the destination is then untouched.
     """
-    if destination.exists() and content_digest(destination) == digest:
-        return
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{destination.name}.", dir=destination.parent) as temporary:
-        copy = Path(temporary) / "content"
-        found = _copy(path, copy)
-        if found != digest:
-            raise ContentError(f"{path} has changed: its digest is {found}, and the model was registered with {digest}")
-        if destination.exists():
-            destination.rename(Path(temporary) / "replaced")
-        try:
+    with _locked(destination.parent):
+        if destination.exists() and content_digest(destination) == digest:
+            return
+        with tempfile.TemporaryDirectory(prefix=f".{destination.name}.", dir=destination.parent) as temporary:
+            copy = Path(temporary) / "content"
+            found = _copy(path, copy)
+            if found != digest:
+                raise ContentError(f"{path} has changed: it is {found}, and the model was registered as {digest}")
+            if destination.exists():
+                destination.rename(Path(temporary) / "replaced")
             copy.rename(destination)
-        except OSError:  # another process was quicker: a folder is not renamed onto one with files in it
-            if content_digest(destination) != digest:
-                raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Generator[None, None, None]:
+    """Hold a lock on a folder against other threads and processes; it leaves no file and dies with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy(path: Path, copy: Path) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 def init():
     global model
-    model_path = os.path.join(os.getenv("AZUREML_MODEL_DIR"), "forest.pkl")
+    model_path = os.getenv("AZUREML_MODEL_DIR") + "/forest.pkl"
     model = joblib.load(model_path)
 
 
