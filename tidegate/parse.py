@@ -12,8 +12,10 @@ import annotated_types
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from tidegate.findings import Finding
+from tidegate.names import ENDPOINT
 
 Loc = tuple[str | int, ...]
 """The way to a value in a tree of mappings and lists."""
@@ -46,12 +48,16 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST)]
+Whole = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
 """A whole number from 0."""
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_whole)]
 """A whole number from 1."""
-Percent = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=100)]
+Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
 """A whole number from 0 to 100."""
+PositivePercent = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
+"""A whole number from 1 to 100."""
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
+"""A TCP port."""
 Amount = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 """A number above 0."""
 
@@ -100,29 +106,32 @@ def parse(model: type[Model], tree: Mapping[str, object], *, file: str = "") -> 
     `file` is the file that the findings name; empty for the stack config. Every field of `model` itself must be
     optional: a tree of which nothing is left gives the model's defaults.
     """
-    adapter = TypeAdapter(model)
+    rest = cast(dict[str, object], _copy(tree))
     findings: list[Finding] = []
     broken: set[Loc] = set()
-    rest = cast(dict[str, object], _copy(tree))
+    first = True
     while True:
         try:
-            value = adapter.validate_python(rest)
+            value = TypeAdapter(model).validate_python(rest)
         except ValidationError as error:
-            details = [(_Spot.find(model, detail["loc"]), detail) for detail in error.errors(include_url=False)]
-            for spot, detail in details:
-                if detail["type"] == "extra_forbidden" and (near := spot.nearest_key()):
-                    # The user meant that key: nobody should say that it is missing.
-                    broken.add((*spot.loc[:-1], near))
-            holes: set[Loc] = set()
-            for spot, detail in details:
-                missing = detail["type"] == "missing"
-                holes.add(spot.loc[:-1] if missing else spot.loc)
-                # What was taken out is missing the next time round, which is no second mistake.
-                if not (missing and any(within(hole, spot.loc) for hole in broken)):
-                    findings.append(_finding(spot, detail["type"], detail["input"], detail.get("ctx", {}), file))
+            spots = [(_Spot.find(model, detail["loc"]), detail) for detail in error.errors(include_url=False)]
+            meant = {
+                (*spot.loc[:-1], near)
+                for spot, detail in spots
+                if detail["type"] == "extra_forbidden" and (near := spot.nearest_key())
+            }
+            if first:
+                # Later rounds only find missing what was taken out here; and a misspelt key is not missing either.
+                findings = [
+                    _finding(*spot, file) for spot in spots if spot[0].loc not in meant or not _missing(spot[1])
+                ]
+            holes = {spot.loc[:-1] if _missing(detail) else spot.loc for spot, detail in spots}
             for hole in sorted(holes, key=_last_first):
                 _take_out(rest, hole)
-            broken |= holes
+            if holes <= broken:
+                rest.clear()
+            broken |= holes | meant
+            first = False
         else:
             return Parsed(value, rest, tuple(findings), Broken(frozenset(broken)), tree)
 
@@ -263,20 +272,35 @@ def _tagged(annotation: object, part: str | int) -> object | None:
     for choice in get_args(annotation):
         if any(isinstance(mark, Tag) and mark.tag == part for mark in getattr(choice, "__metadata__", ())):
             return choice
+        if (inner := _tagged(choice, part)) is not None:
+            return inner
     return None
 
 
-def _finding(spot: _Spot, kind: str, value: object, context: Mapping[str, object], file: str) -> Finding:
+def _missing(detail: ErrorDetails) -> bool:
+    return detail["type"] == "missing"
+
+
+def _finding(spot: _Spot, detail: ErrorDetails, file: str) -> Finding:
+    kind = detail["type"]
     if kind == "extra_forbidden":
         return _unknown_key(spot, file)
+    path = key_path(_without_secret(spot.loc))
     if kind == "missing":
-        return Finding(key_path(spot.loc), f'"{spot.loc[-1]}" is missing', f'Write "{spot.loc[-1]}"', file)
-    said = "the value" if SECRET.intersection(spot.loc) else shown(value)
+        return Finding(path, f'"{spot.loc[-1]}" is missing', f'Write "{spot.loc[-1]}"', file)
+    said = "the value" if SECRET.intersection(spot.loc) else shown(detail["input"])
     if kind == "literal_error":
-        remedy = f"Write {context['expected']}".replace("'", "")
-        return Finding(key_path(spot.loc), f"{said} is not known here", remedy, file)
+        remedy = f"Write {detail.get('ctx', {})['expected']}".replace("'", "")
+        return Finding(path, f"{said} is not known here", remedy, file)
     problem, remedy = _WORDING.get(kind, ("does not fit here", ""))
-    return Finding(key_path(spot.loc), f"{said} {problem}", _range(spot.field) or remedy, file)
+    return Finding(path, f"{said} {problem}", _range(spot.field) or remedy, file)
+
+
+def _without_secret(loc: Loc) -> Loc:
+    """`loc`, cut where an endpoint's name should stand among the keys and something else does, perhaps a key."""
+    if loc[0] == "tidegate:keys" and len(loc) > 1 and ENDPOINT.problem(str(loc[1])):
+        return loc[:1]
+    return loc
 
 
 def _unknown_key(spot: _Spot, file: str) -> Finding:
@@ -286,7 +310,8 @@ def _unknown_key(spot: _Spot, file: str) -> Finding:
         return Finding(key_path(spot.loc), f'"{key}" cannot be written here', spot.owner.refused[key], file)
     if SECRET.intersection(spot.loc[:-1]):
         # "primary:abc" without a space is one long key, and the secret is in it.
-        return Finding(key_path(spot.loc[:-1]), "there is an unknown key", f"Known keys: {', '.join(known)}", file)
+        path = key_path(_without_secret(spot.loc[:-1]))
+        return Finding(path, "there is an unknown key", f"Known keys: {', '.join(known)}", file)
     near = spot.nearest_key()
     remedy = f'Did you mean "{near}"?' if near else f"Known keys: {', '.join(known)}"
     return Finding(key_path(spot.loc), f'unknown key "{key}"', remedy, file)

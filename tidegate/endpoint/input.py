@@ -1,10 +1,10 @@
 """What a user writes under `tidegate:endpoints`, `tidegate:gateway` and `tidegate:keys`."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from tidegate.parse import Count, Input, Percent
+from tidegate.parse import Count, Input, Percent, Port
 from tidegate.v1.deployment import DeploymentSettings
 from tidegate.v1.inference import InferenceConfig
 
@@ -69,7 +69,7 @@ class GatewayInput(Input):
     """Where the gateway of a local environment listens."""
 
     address: str | None = Field(None, description="Default 127.0.0.1: this machine only.")
-    port: Annotated[Count, Field(le=65535)] | None = Field(None, description="Default 8080.")
+    port: Port | None = Field(None, description="Default 8080.")
 
 
 class GivenKeysInput(Input):

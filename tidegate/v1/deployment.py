@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from tidegate.parse import Amount, Count, Input, Percent, Whole
+from tidegate.parse import Amount, Count, Input, PositivePercent, Whole
 
 
 def _lower(value: object) -> object:
@@ -18,7 +18,7 @@ class AutoScaler(Input):
     min_replicas: Count | None = Field(None, description="Default 1.")
     max_replicas: Count | None = Field(None, description="Default 10.")
     refresh_period_in_seconds: Count | None = Field(None, description="How often the autoscaler looks; default 1.")
-    target_utilization: Annotated[Percent, Field(ge=1)] | None = Field(
+    target_utilization: PositivePercent | None = Field(
         None, description="Percent: (in flight + queued) / (ready replicas x concurrent requests); default 70."
     )
 
