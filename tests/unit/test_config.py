@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tidegate.config import from_engine, from_file, load
 from tidegate.findings import ConfigError
 
-Break = Callable[[Any], object]
+Break = Callable[[Any], Any]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -54,8 +54,9 @@ class Settings:
         merged: dict[str, object] = {}
         for layer in self.layers:
             for group in EXCLUSIVE:
-                if any(_claims(layer.settings, loc) for loc in group):
-                    for loc in group:
+                claimed = [loc for loc in group if _claims(layer.settings, loc)]
+                for loc in group:
+                    if claimed and loc not in claimed:
                         _remove(merged, loc)
             merged = _merge(merged, layer.settings)
         self.tree: Mapping[str, object] = merged

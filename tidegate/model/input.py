@@ -22,6 +22,7 @@ def _form(value: object) -> str:
 
 
 ModelEntry = Annotated[
-    Annotated[ModelInput, Tag("one")] | Annotated[dict[str, ModelInput], Tag("numbers")], Discriminator(_form)
+    Annotated[ModelInput, Tag("one")] | Annotated[dict[str, ModelInput], Field(min_length=1), Tag("numbers")],
+    Discriminator(_form),
 ]
 """`{path: ...}` is number 1; `{"1": {path: ...}, "2": {path: ...}}` are several."""
