@@ -34,6 +34,7 @@ def complaints(schema: Any, value: Any, path: str = "") -> list[str]:
             found += complaints(schema.get("items", True), item, path)
     if isinstance(value, dict):
         found += [path for key in schema.get("required", []) if key not in value]
+        found += [path] if len(value) < schema.get("minProperties", 0) else []
         for key, child in value.items():
             place = f"{path}/{key}"
             patterns = [
