@@ -1,25 +1,33 @@
-"""The HTTP contract: one call a request, on one of the worker's threads."""
+"""The HTTP contract: routes, headers, and the way of a scoring request through the server."""
 
 from __future__ import annotations
 
-import json
 import queue
+import threading
 import time
-import traceback
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
 
-from tidegate_runtime import logs
+from tidegate_runtime import __version__, logs
 from tidegate_runtime.bounds import ScoringTimeout, Slot, Slots
+from tidegate_runtime.cors import Cors
 from tidegate_runtime.identity import id_source
+from tidegate_runtime.inputs import MethodError, RequestError, Scope, argument_reader, request_headers
+from tidegate_runtime.metrics import Counters
+from tidegate_runtime.results import FAILED, NOT_FAILED, Answer, Header, SerializationError, answer_of, error_answer
 from tidegate_runtime.script import Script
 from tidegate_runtime.settings import Settings
+from tidegate_runtime.swagger import DOCS_PAGE, Swagger, SwaggerError
 
-Header = tuple[str, str]
+Sink = Callable[["Exchange", int, bytes], None]
+"""Told of each scoring request after its answer has left: the exchange, the status, the answer's body."""
 
-_JSON: Header = ("content-type", "application/json")
-_NOT_FAILED: Header = ("x-ms-run-function-failed", "False")
-_FAILED: Header = ("x-ms-run-function-failed", "True")
 _ID_LIMIT = 100
+_LARGE_BODY = 64 * 1024
+"""From here on a body is read on a thread of its own: it comes in pieces, and the few threads must not wait for it."""
+_UPLOADS = 16
+"""Large bodies at once; one more is answered 503."""
 _SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
 _INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 _NOT_FOUND = (
@@ -27,92 +35,148 @@ _NOT_FOUND = (
     "try again."
 )
 _METHOD_NOT_ALLOWED = "The method is not allowed for the requested URL."
+_ALLOW: Header = ("allow", "GET, HEAD, OPTIONS")
+_HTML: Header = ("content-type", "text/html; charset=utf-8")
 
 
-class RequestError(Exception):
-    """A request that is answered with an error before the script sees it."""
+class Exchange:
+    """A scoring request on its way: what it asked, and what has been measured."""
 
-    def __init__(self, status: int, message: str, headers: tuple[Header, ...] = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers
+    __slots__ = ("arrived", "body", "client_id", "headers", "proto", "queue_s", "ran", "request_id", "run_s", "scope")
+
+    def __init__(self, proto: Any, scope: Scope) -> None:
+        self.proto = proto
+        self.scope = scope
+        self.arrived = time.time()
+        self.request_id = ""
+        self.client_id = ""
+        self.headers: list[Header] = []
+        """What its answer carries whatever happens: ids and the server's version."""
+        self.body = b""
+        self.queue_s = 0.0
+        self.run_s = 0.0
+        self.ran = False
 
 
 class Application:
     """Answers requests. Granian calls it with its response object and a WSGI environment."""
 
-    def __init__(self, settings: Settings, script: Script) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        script: Script,
+        *,
+        deadlines: memoryview[float],
+        counters: Counters,
+        end_worker: Callable[[], None],
+        sinks: tuple[Sink, ...] = (),
+    ) -> None:
         self._settings = settings
         self._run = script.run
-        self._parameter = script.parameters[0].name
+        self._arguments = argument_reader(script)
         self._wants_headers = script.wants_headers
         self._timeout_s = settings.scoring_timeout_ms / 1000
         self._wait_s = settings.max_queue_wait_ms / 1000
         self._retry_after: Header = ("retry-after", str(max(1, round(self._wait_s))))
+        self._server: list[Header] = [("x-ms-server-version", f"tidegate/{__version__}")] * settings.server_header
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._new_id = id_source()
-        self._encode = json.JSONEncoder().encode
-        self.slots: Slots
+        self._swagger = Swagger(settings, script)
+        self._counters = counters
+        self._sinks = sinks
+        self._pages: dict[str, Callable[[Scope], Answer]] = {
+            "/": lambda _: Answer(200, [_HTML], b"Healthy"),
+            "/docs": lambda _: Answer(200, [_HTML], DOCS_PAGE),
+            "/swagger.json": self._describe,
+        }
+        self._under_way: list[None] = []
+        self._uploads = threading.BoundedSemaphore(_UPLOADS)
+        self.slots = Slots(deadlines, self._timeout_s, self._answer_hanging, end_worker)
+        self._end_output = logs.tag_script_output(self._running_id)
 
-    def __call__(self, proto: Any, scope: dict[str, Any]) -> None:
-        """Answer one request."""
-        path = scope["PATH_INFO"]
+    def __call__(self, proto: Any, scope: Scope) -> None:
+        """Answer one request, now or, where it is a long upload, from another thread."""
+        if int(scope.get("CONTENT_LENGTH") or 0) < _LARGE_BODY and "HTTP_TRANSFER_ENCODING" not in scope:
+            self._answer(proto, scope)
+        elif self._uploads.acquire(blocking=False):
+            threading.Thread(target=self._answer_upload, args=(proto, scope), daemon=True).start()
+        else:
+            self._send(proto, scope, error_answer(503, "Too many uploads at once. Try again later."))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is on its way."""
+        return not self._under_way
+
+    def _answer_upload(self, proto: Any, scope: Scope) -> None:
         try:
-            if path == "/score":
-                status, headers, body = self._score(proto, scope)
-            elif path == "/" and scope["REQUEST_METHOD"] == "GET":
-                status, headers, body = 200, [("content-type", "text/html; charset=utf-8")], b"Healthy"
-            elif path == "/":
-                status, headers, body = _error(405, _METHOD_NOT_ALLOWED, [])
+            self._answer(proto, scope)
+        finally:
+            self._uploads.release()
+
+    def _answer(self, proto: Any, scope: Scope) -> None:
+        self._under_way.append(None)
+        try:
+            if scope["PATH_INFO"] == "/score":
+                self._score(Exchange(proto, scope))
             else:
-                status, headers, body = _error(404, _NOT_FOUND, [])
+                self._send(proto, scope, self._other_route(scope))
+        except Exception as error:
+            logs.write(f"{type(error).__name__} in the server\n")
+            logs.script_error(error)
+            self._send(proto, scope, error_answer(500, _INTERNAL_ERROR))
+        finally:
+            self._under_way.pop()
+
+    def _score(self, exchange: Exchange) -> None:
+        try:
+            self._identify(exchange)
+            exchange.body = self._body(exchange.scope)
+            answer = self._scored(exchange)
+        except MethodError as error:
+            if exchange.scope["REQUEST_METHOD"] == "OPTIONS":
+                answer = Answer(200, [_HTML, NOT_FAILED], b"")
+            else:
+                answer = error_answer(error.status, error.message)
         except RequestError as error:
-            status, headers, body = _error(error.status, error.message, [*self._ids(scope, new=True), *error.headers])
-        except Exception:
-            # The last resort: a bug here must not show itself to a client, nor leave it without an answer.
-            logs.write(traceback.format_exc().encode())
-            status, headers, body = _error(500, _INTERNAL_ERROR, [])
-        proto.response_bytes(status, headers, body)
+            answer = error_answer(error.status, error.message)
+            if error.status == 503:
+                answer.headers.append(self._retry_after)
+        self._finish(exchange, answer)
 
-    def answer_hanging(self, request: Any) -> None:
-        """Answer in the place of a run that does not come back."""
-        proto, ids = request
-        logs.say(f"run() did not stop {self._settings.scoring_timeout_ms} ms after its start; the worker is replaced")
-        status, headers, body = self._timed_out(ids)
-        proto.response_bytes(status, headers, body)
-
-    def _score(self, proto: Any, scope: dict[str, Any]) -> tuple[int, list[Header], bytes]:
-        arrived = time.time()
-        ids = self._ids(scope)
-        arguments = self._arguments(scope)
+    def _scored(self, exchange: Exchange) -> Answer:
+        """Wait for a slot, run the script in it, and make an answer of what it returns."""
+        arguments = self._arguments(exchange.scope, exchange.body)
         if self._wants_headers:
-            arguments["request_headers"] = request_headers(scope)
+            arguments["request_headers"] = request_headers(exchange.scope)
         try:
             slot = self.slots.try_take()
         except queue.Empty:
-            slot = self._wait_for_slot(scope, arrived)
+            slot = self._wait_for_slot(exchange)
+        started = time.perf_counter()
         try:
-            started = time.perf_counter()
-            result = self._run_in(slot, (proto, ids), arguments)
-            elapsed_ms = (time.perf_counter() - started) * 1000
-        except ScoringTimeout:
-            logs.write(traceback.format_exc().encode())
-            return self._timed_out(ids)
-        except BaseException:
-            # SystemExit too: a script must not take the worker down.
-            logs.write(traceback.format_exc().encode())
-            return _error(500, _SCRIPT_ERROR, ids, _FAILED)
+            result = self._run_in(slot, exchange, arguments)
+        except ScoringTimeout as error:
+            logs.script_error(error, exchange.request_id)
+            return self._timed_out()
+        except BaseException as error:
+            logs.script_error(error, exchange.request_id)
+            return error_answer(500, _SCRIPT_ERROR, FAILED)
         finally:
+            exchange.run_s = time.perf_counter() - started
+            exchange.ran = True
+            self._end_output(exchange.request_id)
             self.slots.give_back(slot)
         try:
-            body = self._encode({} if result is None else result).encode()
-        except (TypeError, ValueError, RecursionError):
-            logs.write(traceback.format_exc().encode())
-            return _error(500, _INTERNAL_ERROR, ids, _FAILED)
-        return 200, [_JSON, _NOT_FAILED, *ids, ("x-ms-run-fn-exec-ms", f"{elapsed_ms:.3f}")], body
+            answer = answer_of(result)
+        except SerializationError as error:
+            logs.write(f"[{exchange.request_id}] run() returned what cannot be sent as JSON: {error}\n")
+            return error_answer(500, _INTERNAL_ERROR, FAILED)
+        answer.headers.append(("x-ms-run-fn-exec-ms", f"{exchange.run_s * 1000:.3f}"))
+        return answer
 
-    def _run_in(self, slot: Slot, request: Any, arguments: dict[str, Any]) -> Any:
-        slot.begin(self._timeout_s, request)
+    def _run_in(self, slot: Slot, exchange: Exchange, arguments: dict[str, Any]) -> Any:
+        slot.begin(self._timeout_s, exchange)
         try:
             result = self._run(**arguments)
         except ScoringTimeout:
@@ -123,76 +187,112 @@ class Application:
         slot.end()
         return result
 
-    def _wait_for_slot(self, scope: dict[str, Any], arrived: float) -> Slot:
-        slot = self.slots.take(_arrival(scope, arrived) + self._wait_s - time.time())
+    def _wait_for_slot(self, exchange: Exchange) -> Slot:
+        arrived = _arrival(exchange)
+        self._counters.waiting(1)
+        slot = self.slots.take(arrived + self._wait_s - time.time())
+        self._counters.waiting(-1)
+        exchange.queue_s = max(time.time() - arrived, 0.0)
         if slot is None:
-            raise RequestError(503, "The scoring queue is full. Try again later.", (self._retry_after,))
+            raise RequestError(503, "The scoring queue is full. Try again later.")
         return slot
 
-    def _timed_out(self, ids: list[Header]) -> tuple[int, list[Header], bytes]:
-        return _error(500, f"Scoring timeout after {self._settings.scoring_timeout_ms} ms", ids, _FAILED)
+    def _answer_hanging(self, exchange: Exchange) -> None:
+        """Answer in the place of a run that does not come back."""
+        limit = self._settings.scoring_timeout_ms
+        logs.write(f"[{exchange.request_id}] run() did not stop at its timeout of {limit} ms: its worker is replaced\n")
+        exchange.run_s = self._timeout_s
+        exchange.ran = True
+        self._finish(exchange, self._timed_out())
 
-    def _ids(self, scope: dict[str, Any], *, new: bool = False) -> list[Header]:
-        """The id headers of the answer; with `new`, given ids that are too long are left out."""
-        request_id = scope.get("HTTP_X_REQUEST_ID") or self._new_id()
-        client_id = scope.get("HTTP_X_MS_CLIENT_REQUEST_ID") or ""
-        legacy_id = scope.get("HTTP_X_MS_REQUEST_ID") or ""
-        if legacy_id and not client_id:
-            client_id = legacy_id
-        legacy_id = legacy_id or client_id or request_id
-        if not new:
-            if len(request_id) > _ID_LIMIT:
-                raise RequestError(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
-            if len(legacy_id) > _ID_LIMIT or len(client_id) > _ID_LIMIT:
-                message = f"x-ms-request-id and x-ms-client-request-id must not exceed {_ID_LIMIT} characters"
-                raise RequestError(431, message)
-        named = (("x-request-id", request_id), ("x-ms-request-id", legacy_id), ("x-ms-client-request-id", client_id))
-        ids = [(name, value) for name, value in named if value and len(value) <= _ID_LIMIT]
-        if trace := scope.get("HTTP_TRACEID"):
-            ids.append(("TraceId", trace))
-        return ids
+    def _timed_out(self) -> Answer:
+        status = 504 if self._settings.strict_status else 500
+        return error_answer(status, f"Scoring timeout after {self._settings.scoring_timeout_ms} ms", FAILED)
 
-    def _arguments(self, scope: dict[str, Any]) -> dict[str, Any]:
-        if scope["REQUEST_METHOD"] != "POST":
-            raise RequestError(405, "Method not allowed")
-        body = self._body(scope)
-        try:
-            return {self._parameter: body.decode()}
-        except UnicodeDecodeError as error:
-            raise RequestError(400, f"Input cannot be decoded as UTF-8: {error}") from None
+    def _finish(self, exchange: Exchange, answer: Answer) -> None:
+        """Send a scoring request's answer, count it, and tell the sinks."""
+        answer.headers.extend(exchange.headers)
+        self._send(exchange.proto, exchange.scope, answer, count=False)
+        if exchange.ran:
+            self._counters.ran(answer.status, exchange.queue_s, exchange.run_s)
+        else:
+            self._counters.answered(answer.status)
+        for sink in self._sinks:
+            sink(exchange, answer.status, answer.body)
 
-    def _body(self, scope: dict[str, Any]) -> bytes:
+    def _send(self, proto: Any, scope: Scope, answer: Answer, *, count: bool = True) -> None:
+        if self._cors is not None:
+            answer.headers.extend(self._cors.headers(scope))
+        proto.response_bytes(answer.status, answer.headers, answer.body)
+        if count:
+            self._counters.answered(answer.status)
+
+    def _identify(self, exchange: Exchange) -> None:
+        """The ids of a request by the contract's rules; refuses those that are too long."""
+        scope = exchange.scope
+        request_id = exchange.request_id = scope.get("HTTP_X_REQUEST_ID") or self._new_id()
+        client_id: str = scope.get("HTTP_X_MS_CLIENT_REQUEST_ID") or ""
+        legacy_id: str = scope.get("HTTP_X_MS_REQUEST_ID") or ""
+        if legacy_id:
+            client_id = client_id or legacy_id
+        else:
+            legacy_id = client_id or request_id
+        headers = exchange.headers
+        headers.extend(self._server)
+        if "HTTP_TRACEID" in scope:
+            headers.append(("TraceId", scope["HTTP_TRACEID"]))
+        if len(request_id) > _ID_LIMIT:
+            exchange.request_id = ""
+            raise RequestError(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
+        headers.append(("x-request-id", request_id))
+        if len(legacy_id) > _ID_LIMIT or len(client_id) > _ID_LIMIT:
+            raise RequestError(
+                431, f"x-ms-request-id and x-ms-client-request-id must not exceed {_ID_LIMIT} characters"
+            )
+        headers.append(("x-ms-request-id", legacy_id))
+        if client_id:
+            headers.append(("x-ms-client-request-id", client_id))
+            exchange.client_id = client_id
+
+    def _body(self, scope: Scope) -> bytes:
         limit = self._settings.max_request_bytes
-        if int(scope.get("CONTENT_LENGTH") or 0) > limit:
-            self._too_large()
-        body = scope["wsgi.input"].read(limit + 1)
-        if len(body) > limit:
-            self._too_large()
+        length = int(scope.get("CONTENT_LENGTH") or 0)
+        body: bytes = scope["wsgi.input"].read(limit + 1) if length <= limit else b""
+        if length > limit or len(body) > limit:
+            raise RequestError(413, f"The request is larger than {limit} bytes.")
+        if len(body) < length:
+            raise RequestError(400, "The request ended before its body was complete.")
         return body
 
-    def _too_large(self) -> NoReturn:
-        raise RequestError(413, f"The request is larger than {self._settings.max_request_bytes} bytes.")
+    def _other_route(self, scope: Scope) -> Answer:
+        page = self._pages.get(scope["PATH_INFO"])
+        method = scope["REQUEST_METHOD"]
+        if page is None:
+            return error_answer(404, _NOT_FOUND)
+        if method == "OPTIONS":
+            return Answer(200, [_HTML, _ALLOW], b"")
+        if method in ("GET", "HEAD"):
+            return page(scope)
+        answer = error_answer(405, _METHOD_NOT_ALLOWED)
+        answer.headers.append(_ALLOW)
+        return answer
+
+    def _describe(self, scope: Scope) -> Answer:
+        try:
+            return answer_of(self._swagger.document(parse_qs(scope["QUERY_STRING"]).get("version", ["2"])[0]))
+        except SwaggerError as error:
+            return error_answer(404, str(error))
+
+    def _running_id(self) -> str:
+        """The id of the request that this thread runs, "" where it runs none."""
+        exchange = self.slots.request_on(threading.get_ident())
+        return "" if exchange is None else exchange.request_id
 
 
-def request_headers(scope: dict[str, Any]) -> dict[str, str]:
-    """The request's headers by name, in the case that the reference server gives them (`Content-Type`)."""
-    headers = {name[5:].replace("_", "-").title(): value for name, value in scope.items() if name.startswith("HTTP_")}
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if name in scope:
-            headers[name.replace("_", "-").title()] = scope[name]
-    return headers
-
-
-def _error(
-    status: int, message: str, headers: list[Header], failed: Header = _NOT_FAILED
-) -> tuple[int, list[Header], bytes]:
-    return status, [_JSON, failed, *headers], json.dumps({"message": message}).encode()
-
-
-def _arrival(scope: dict[str, Any], picked_up: float) -> float:
+def _arrival(exchange: Exchange) -> float:
     """When the request arrived: the gateway's stamp (`t=` seconds since 1970), else the moment of pick-up."""
-    stamp = scope.get("HTTP_X_REQUEST_START", "")
+    stamp = exchange.scope.get("HTTP_X_REQUEST_START", "")
     try:
-        return min(float(stamp[2:]), picked_up) if stamp.startswith("t=") else picked_up
+        return min(float(stamp[2:]), exchange.arrived) if stamp.startswith("t=") else exchange.arrived
     except ValueError:
-        return picked_up
+        return exchange.arrived

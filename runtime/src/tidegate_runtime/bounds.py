@@ -6,10 +6,8 @@ import ctypes
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-from tidegate_runtime.scoreboard import DEADLINE
 
 INTERRUPT_GRACE_S = 0.2
 """How long a run may go on after its timeout before its worker is ended."""
@@ -22,10 +20,11 @@ class ScoringTimeout(BaseException):
 class Slot:
     """The right to run one request. Taken from `Slots`, used for one run at a time, given back."""
 
-    __slots__ = ("interrupted", "request", "row", "thread", "token")
+    __slots__ = ("cell", "interrupted", "request", "thread", "token")
 
-    def __init__(self, row: memoryview[float]) -> None:
-        self.row = row
+    def __init__(self, cell: memoryview[float]) -> None:
+        self.cell = cell
+        """The deadline again, one double, for the main process; 0.0 while the slot is free."""
         self.thread = 0
         self.interrupted = False
         self.request: Any = None
@@ -39,7 +38,7 @@ class Slot:
         self.thread = threading.get_ident()
         self.request = request
         self.interrupted = False
-        self.row[DEADLINE] = deadline
+        self.cell[0] = deadline
         self.token = [deadline]
 
     def end(self) -> None:
@@ -69,12 +68,12 @@ class Slots:
 
     def __init__(
         self,
-        rows: Sequence[memoryview[float]],
+        deadlines: memoryview[float],
         timeout_s: float,
         answer_hanging: Callable[[Any], None],
         end_worker: Callable[[], None],
     ) -> None:
-        self._all = [Slot(row) for row in rows]
+        self._all = [Slot(deadlines[each : each + 1]) for each in range(len(deadlines))]
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for slot in self._all:
             self._free.put(slot)
@@ -92,10 +91,14 @@ class Slots:
         except queue.Empty:
             return None
 
+    def request_on(self, thread: int) -> Any:
+        """The request that a thread runs, or None."""
+        return next((slot.request for slot in self._all if slot.thread == thread and slot.request is not None), None)
+
     def give_back(self, slot: Slot) -> None:
         """Free a slot after its run."""
         slot.request = None
-        slot.row[DEADLINE] = 0.0
+        slot.cell[0] = 0.0
         self._free.put(slot)
 
     def watch(self) -> None:
@@ -127,7 +130,7 @@ class Slots:
     def _end_hanging(self, now: float) -> float:
         earliest = float("inf")
         for slot, (token, limit) in list(self._hanging.items()):
-            if slot.token is not token or not slot.row[DEADLINE]:
+            if slot.token is not token or not slot.cell[0]:
                 del self._hanging[slot]  # it came back
             elif limit <= now:
                 self._answer_hanging(slot.request)

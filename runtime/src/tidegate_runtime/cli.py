@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidegate_runtime.server import serve
-from tidegate_runtime.settings import Settings, SettingsError, whole_number
+from tidegate_runtime.settings import Settings, SettingsError, from_environment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,27 +26,29 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     """The settings that a command line and an environment give."""
     own, script_arguments = _split(arguments)
     options = _parser().parse_args(own)
-    source_dir = Path(options.source_dir).resolve() if options.source_dir else None
-    entry_script = Path(options.entry)
-    if not entry_script.is_absolute():
-        entry_script = (source_dir or Path.cwd()) / entry_script
-    if not entry_script.is_file():
-        raise SettingsError(f"--entry: there is no file {entry_script}")
-    model_dir = options.model_dir or environment.get("AZUREML_MODEL_DIR")
-    return Settings(
-        entry_script=entry_script,
-        source_dir=source_dir or entry_script.parent,
-        model_dir=Path(model_dir).resolve() if model_dir else None,
+    environment = dict(environment)
+    if options.config_file:
+        environment["AZUREML_CONFIG_FILE"] = options.config_file
+    if options.cors:
+        environment["AML_CORS_ORIGINS"] = options.cors
+    if options.appinsights_instrumentation_key:
+        environment["AML_APP_INSIGHTS_KEY"] = options.appinsights_instrumentation_key
+        environment["AML_APP_INSIGHTS_ENABLED"] = "true"
+    if options.health_port:
+        environment["HEALTH_PORT"] = str(options.health_port)
+    return from_environment(
+        environment,
+        entry_script=options.entry,
+        source_dir=Path(options.source_dir).resolve() if options.source_dir else None,
+        model_dir=Path(options.model_dir).resolve() if options.model_dir else None,
         arguments=tuple(script_arguments),
+        host=options.host,
         port=options.port,
-        socket=Path(os.path.abspath(options.socket)) if options.socket else None,  # noqa: PTH100 (resolve() would follow a stale link)
+        socket=Path(os.path.abspath(options.socket)) if options.socket else None,  # noqa: PTH100 (keeps a stale link)
+        metrics_port=options.metrics_port,
         workers=options.workers,
-        service_name=environment.get("SERVICE_NAME") or "ML service",
-        service_version=environment.get("SERVICE_VERSION") or "1.0",
-        scoring_timeout_ms=whole_number(environment, "SCORING_TIMEOUT_MS", 60_000, least=1),
-        max_concurrent_requests=whole_number(environment, "TIDEGATE_MAX_CONCURRENT_REQUESTS", 1, least=1),
-        max_queue_wait_ms=whole_number(environment, "TIDEGATE_MAX_QUEUE_WAIT_MS", 500),
-        max_request_bytes=whole_number(environment, "TIDEGATE_MAX_REQUEST_BYTES", 100 * 1024 * 1024),
+        queue_threads=options.queue_threads,
+        reload=options.reload,
     )
 
 
@@ -62,12 +64,38 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tidegate-score",
         description="Serve an Azure Machine Learning scoring script (init() and run()) over HTTP.",
-        epilog="What follows -- is given to the script as sys.argv[1:].",
+        epilog="What follows -- is given to the script as sys.argv[1:]. The second of two names is the Azure ML "
+        "inference server's.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--entry", required=True, help="the scoring script, relative to the source directory")
-    parser.add_argument("--source-dir", help="the script's working directory (default: the script's folder)")
-    parser.add_argument("--model-dir", help="AZUREML_MODEL_DIR for the script")
-    parser.add_argument("--port", type=int, default=5001, help="port on 127.0.0.1 (default: 5001)")
-    parser.add_argument("--socket", help="unix socket to listen on instead of a port")
-    parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
+    add = parser.add_argument
+    add("--entry", "--entry_script", metavar="SCRIPT", help="the scoring script; left out, the model folder is served")
+    add("--source-dir", metavar="DIR", help="the script's working directory (default: the script's folder)")
+    add("--model-dir", "--model_dir", metavar="DIR", help="AZUREML_MODEL_DIR for the script")
+    add("--host", help="address to listen on (default: 127.0.0.1)")
+    add("--port", type=_port, help="port to listen on (default: 5001)")
+    add("--socket", metavar="PATH", help="unix socket to listen on instead of a port")
+    add("--health-port", "--health_port", type=_port, help="with SEPERATE_HEALTH_ENDPOINT=true (default: 5000)")
+    add("--metrics-port", type=_port, help="port for Prometheus (default: none)")
+    add("--workers", "--worker_count", type=_count, help="worker processes (default: 1)")
+    add("--queue-threads", type=_count, help="threads in which requests wait for their turn (default: 1)")
+    add("--cors", "--access_control_allow_origins", metavar="ORIGINS", help="origins for CORS, by commas, or *")
+    add("--config-file", "--config_file", metavar="FILE", help="a config.json")
+    add("--appinsights_instrumentation_key", metavar="KEY", help="send telemetry to this Application Insights")
+    add("--reload", action="store_true", help="start the workers anew when a file of the source directory changes")
+    add("--rest", action="store_true", help=argparse.SUPPRESS)  # the reference server takes it and has no other way
     return parser
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib.util
 import inspect
 import sys
@@ -10,9 +11,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+_RAWHTTP_MODULES = (
+    "tidegate_runtime.compat.http",
+    "azureml_inference_server_http.api.aml_request",
+    "azureml.contrib.services.aml_request",
+)
+"""Where `@rawhttp` may come from: ours, or a real package that is installed."""
+
 
 class ScriptError(Exception):
     """The entry script lacks something; the message is for its author."""
+
+
+class InputMode(enum.Enum):
+    """What `run()` is given."""
+
+    TEXT = "the body as text"
+    SCHEMA = "the values of a JSON object, by inference-schema's decorators"
+    RAW = "the whole request, by @rawhttp"
 
 
 class Script:
@@ -27,6 +43,9 @@ class Script:
         if isinstance(driven, ModuleType) and hasattr(driven, "run"):
             self.run = driven.run
         self.parameters, self.wants_headers = _parameters(self.run)
+        self.mode = _input_mode(self.run)
+        self.schemas: tuple[Any, Any] | None = getattr(module, "__schemas__", None)
+        """JSON schemas of input and output, where the module knows them without decorators."""
 
 
 def load_script(entry_script: Path) -> Script:
@@ -56,3 +75,13 @@ def _parameters(run: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, ...],
     if not data:
         raise ScriptError("run() needs a parameter for the input data")
     return data, len(data) < len(parameters)
+
+
+def _input_mode(run: Callable[..., Any]) -> InputMode:
+    raw = any(getattr(sys.modules.get(name), "_rawHttpRequested", False) for name in _RAWHTTP_MODULES)
+    # Only a script that has imported inference-schema can be decorated with it.
+    schema_util: Any = sys.modules.get("inference_schema.schema_util")
+    schema = schema_util is not None and bool(schema_util.is_schema_decorated(run))
+    if raw and schema:
+        raise ScriptError("run() cannot be decorated with both @rawhttp and @input_schema")
+    return InputMode.RAW if raw else InputMode.SCHEMA if schema else InputMode.TEXT

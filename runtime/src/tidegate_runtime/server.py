@@ -10,19 +10,27 @@ import socket
 import stat
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
 
-from tidegate_runtime import logs
+from tidegate_runtime import logs, metrics
+from tidegate_runtime.admin import AdminPort
 from tidegate_runtime.bounds import INTERRUPT_GRACE_S
-from tidegate_runtime.scoreboard import DEADLINE, Scoreboard
+from tidegate_runtime.outputs import keep_outputs
+from tidegate_runtime.reloading import SourceWatch
+from tidegate_runtime.scoreboard import Scoreboard
 from tidegate_runtime.settings import Settings
-from tidegate_runtime.worker import work
+from tidegate_runtime.worker import EXIT_SCRIPT_FAILED, work
 
 _BACKLOG = 1024
 _KILL_AFTER_S = INTERRUPT_GRACE_S + 0.15
 """A run that is this long over its time holds the interpreter's lock, so that its worker cannot end itself."""
 _RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a worker is started again, by how many starts in a row have failed."""
+_STOP_S = 8.0
+"""How long a stopping worker may go on without a run: it writes its last records, then it is killed."""
+_RELOAD_S = 0.5
 
 
 def serve(settings: Settings) -> int:
@@ -41,6 +49,8 @@ class _Worker:
     control: socket.socket
     ready: bool = False
     serving: bool = False
+    stopped_at: float = 0.0
+    """When it was told to stop; 0.0 while it was not."""
 
 
 @dataclass
@@ -52,198 +62,316 @@ class _Place:
     start_at: float = 0.0
 
 
-@dataclass
 class _Server:
-    settings: Settings
-    stopping: bool = False
-    exit_code: int = 0
-    started: bool = False
-    """Every worker has been ready once."""
-    listener: socket.socket | None = None
-    inode: int = 0
-    places: list[_Place] = field(default_factory=list)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scoreboard = Scoreboard(settings.workers, settings.max_concurrent_requests)
+        self._places = [_Place() for _ in range(settings.workers)]
+        self._stopping = False
+        self._exit_code = 0
+        self._started = False
+        """Every worker has been ready once."""
+        self._replaced = 0
+        self._listener: socket.socket | None = None
+        self._inode = 0
+        self._selector = selectors.DefaultSelector()
+        self._on_event: dict[int, Callable[[], None]] = {}
+        """By file descriptor, what to do when it can be read."""
+        self._keeper = 0
+        """Process id of the keeper of outputs."""
+        self._watch = SourceWatch(settings.source_dir) if settings.reload else None
 
     def run(self) -> int:
-        self.scoreboard = Scoreboard(self.settings.workers, self.settings.max_concurrent_requests)
-        self.places = [_Place() for _ in range(self.settings.workers)]
         self._wake_on_signals()
         self._bind()
+        self._open_admin_ports()
+        self._start_keeper()
         try:
-            while not (self.stopping and not self._workers()):
+            while not (self._stopping and not self._workers()):
                 self._start_due()
                 self._wait()
                 self._reap()
                 self._kill_overdue()
                 self._open()
+                self._reload()
         finally:
             self._close()
-        return self.exit_code
+            self._stop_keeper()
+        return self._exit_code
 
     def _workers(self) -> list[_Worker]:
-        return [place.worker for place in self.places if place.worker is not None]
+        return [place.worker for place in self._places if place.worker is not None]
+
+    # Events
 
     def _wake_on_signals(self) -> None:
-        self.selector = selectors.DefaultSelector()
-        self.wakeup, wakeup_writer = socket.socketpair()
-        self.wakeup.setblocking(False)
-        wakeup_writer.setblocking(False)
-        self.wakeup_writer = wakeup_writer
-        signal.set_wakeup_fd(wakeup_writer.fileno(), warn_on_full_buffer=False)
-        self.selector.register(self.wakeup, selectors.EVENT_READ)
+        reader, self._wakeup_writer = socket.socketpair()
+        for each in (reader, self._wakeup_writer):
+            each.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
+        self._listen_to(reader, lambda: _drain(reader))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop(0))
+        signal.signal(signal.SIGHUP, lambda *_: self._stop_workers())
+
+    def _listen_to(self, readable: socket.socket, action: Callable[[], None]) -> None:
+        self._selector.register(readable, selectors.EVENT_READ)
+        self._on_event[readable.fileno()] = action
+
+    def _forget(self, readable: socket.socket) -> None:
+        if self._on_event.pop(readable.fileno(), None) is not None:
+            self._selector.unregister(readable)
+
+    def _wait(self) -> None:
+        """Sleep until a signal, a word from a worker, or the next thing that is due."""
+        for key, _ in self._selector.select(self._pause()):
+            if action := self._on_event.get(key.fd):
+                action()
+
+    def _pause(self) -> float | None:
+        now = time.monotonic()
+        due: list[float] = [now + _RELOAD_S] if self._watch is not None else []
+        for index, place in enumerate(self._places):
+            if place.worker is None:
+                due.append(place.start_at)
+                continue
+            if place.worker.stopped_at:
+                due.append(now + 0.2)
+            if place.worker.serving:
+                due.append(now + self._settings.scoring_timeout_ms / 1000 + _KILL_AFTER_S)
+                due += [deadline + _KILL_AFTER_S for deadline in self._scoreboard.deadlines(index) if deadline]
+        return max(min(due) - now, 0.001) if due else None
+
+    # The listening socket
 
     def _bind(self) -> None:
-        path = self.settings.socket
+        path = self._settings.socket
         if path is None:
-            self.listener = socket.socket()
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind((self.settings.host, self.settings.port))
+            family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+            self._listener = socket.socket(family)
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind((self._settings.host, self._settings.port))
         else:
             with contextlib.suppress(FileNotFoundError):
                 if stat.S_ISSOCK(path.lstat().st_mode):
                     path.unlink()
-            self.listener = socket.socket(socket.AF_UNIX)
-            self.listener.bind(str(path))
-            path.chmod(0o600)
-            self.inode = path.stat().st_ino
-        self.listener.setblocking(False)
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(path))
+            path.chmod(0o600)  # nobody can connect before listen()
+            self._inode = path.stat().st_ino
+        self._listener.setblocking(False)
+
+    def _open(self) -> None:
+        """Let ready workers serve: at the start all at once, later each when it is ready."""
+        if self._stopping or self._listener is None:
+            return
+        workers = self._workers()
+        if not self._started and not (len(workers) == len(self._places) and all(each.ready for each in workers)):
+            return
+        for worker in workers:
+            if worker.ready and not worker.serving:
+                self._listener.listen(_BACKLOG)
+                worker.serving = True
+                with contextlib.suppress(BrokenPipeError):  # it has just died, and is about to be reaped
+                    worker.control.sendall(b"G")
+        if not self._started:
+            self._started = True
+            logs.say(f"ready on {_address(self._settings)}")
 
     def _close(self) -> None:
         """Stop listening: connections are refused at once instead of waiting for a worker."""
-        if self.listener is None:
+        if self._listener is None:
             return
-        self.listener.close()
-        self.listener = None
-        if (path := self.settings.socket) is not None:
+        self._listener.close()
+        self._listener = None
+        if (path := self._settings.socket) is not None:
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_ino == self.inode:
+                if path.stat().st_ino == self._inode:
                     path.unlink()
 
+    # Workers
+
     def _start_due(self) -> None:
-        if self.stopping:
+        if self._stopping:
             return
         now = time.monotonic()
-        for index, place in enumerate(self.places):
+        for index, place in enumerate(self._places):
             if place.worker is None and place.start_at <= now:
-                if self.listener is None:
+                if self._listener is None:
                     self._bind()
-                place.worker = self._fork(index)
+                place.worker = self._start_worker(index)
 
-    def _fork(self, index: int) -> _Worker:
+    def _start_worker(self, index: int) -> _Worker:
         ours, theirs = socket.socketpair()
         parent = os.getpid()
+
+        def be_worker() -> int:
+            ours.close()
+            if self._listener is None:
+                return 1
+            return work(
+                self._settings,
+                listener=self._listener,
+                control=theirs,
+                deadlines=self._scoreboard.deadlines(index),
+                cells=self._scoreboard.counters(index),
+                parent=parent,
+            )
+
+        worker = _Worker(index, self._fork(be_worker), ours)
+        theirs.close()
+
+        def hear() -> None:
+            if ours.recv(1) == b"R":
+                worker.ready = True
+            else:
+                self._forget(ours)
+
+        self._listen_to(ours, hear)
+        return worker
+
+    def _fork(self, child: Callable[[], int]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                ours.close()
-                code = self._be_worker(index, theirs, parent)
-            finally:
-                with contextlib.suppress(Exception):  # a closed stdout must not change the exit code
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                os._exit(code)
-        theirs.close()
-        self.selector.register(ours, selectors.EVENT_READ)
-        return _Worker(index, pid, ours)
-
-    def _be_worker(self, index: int, control: socket.socket, parent: int) -> int:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        self.selector.close()
-        for open_socket in (self.wakeup, self.wakeup_writer, *(each.control for each in self._workers())):
-            open_socket.close()
-        assert self.listener is not None  # noqa: S101 (bound before every fork)
-        return work(self.settings, self.listener, control, self.scoreboard.rows(index), parent)
-
-    def _wait(self) -> None:
-        """Sleep until a signal, a word from a worker, or the next thing that is due."""
-        for key, _ in self.selector.select(self._pause()):
-            if key.fileobj is self.wakeup:
-                with contextlib.suppress(BlockingIOError):
-                    self.wakeup.recv(4096)
-                continue
-            for worker in self._workers():
-                if worker.control is key.fileobj:
-                    if worker.control.recv(1) == b"R":
-                        worker.ready = True
-                    else:
-                        self.selector.unregister(worker.control)
-
-    def _pause(self) -> float | None:
-        now = time.monotonic()
-        due: list[float] = []
-        for index, place in enumerate(self.places):
-            if place.worker is None:
-                due.append(place.start_at)
-            elif place.worker.serving:
-                due.append(now + self.settings.scoring_timeout_ms / 1000 + _KILL_AFTER_S)
-                due += [row[DEADLINE] + _KILL_AFTER_S for row in self.scoreboard.rows(index) if row[DEADLINE]]
-        return max(min(due) - now, 0.001) if due else None
+        if pid:
+            return pid
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            for key in list(self._selector.get_map().values()):
+                cast(socket.socket, key.fileobj).close()
+            self._selector.close()
+            self._wakeup_writer.close()
+            code = child()
+        except BaseException as error:
+            logs.script_error(error)
+        finally:
+            with contextlib.suppress(OSError, ValueError):  # a closed stdout must not change the exit code
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
 
     def _reap(self) -> None:
-        for place in self.places:
+        for place in self._places:
             worker = place.worker
             if worker is None:
                 continue
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid == 0:
                 continue
-            with contextlib.suppress(KeyError):
-                self.selector.unregister(worker.control)
+            self._forget(worker.control)
             worker.control.close()
             place.worker = None
-            self.scoreboard.clear(worker.index)
+            self._scoreboard.forget(worker.index)
             if worker.serving and not any(each.serving for each in self._workers()):
                 self._close()
-            self._after_death(place, worker, os.waitstatus_to_exitcode(status))
+            if not self._stopping:
+                self._replace(place, worker, os.waitstatus_to_exitcode(status))
 
-    def _after_death(self, place: _Place, worker: _Worker, code: int) -> None:
-        if self.stopping:
+    def _replace(self, place: _Place, worker: _Worker, code: int) -> None:
+        if worker.stopped_at:
+            place.start_at = 0.0
             return
+        self._replaced += 1
         logs.say(f"worker {worker.pid} ended {_how(code)} {'after' if worker.ready else 'before'} it was ready")
         place.failures = 0 if worker.ready else place.failures + 1
-        if place.failures and not any(each.serving for each in self._workers()):
-            self._stop(3)
-            return
-        place.start_at = time.monotonic() + _RETRY_S[min(place.failures, len(_RETRY_S) - 1)]
+        if place.failures and self._watch is not None:
+            place.start_at = float("inf")  # until the next edit
+        elif place.failures and not any(each.serving for each in self._workers()):
+            self._stop(EXIT_SCRIPT_FAILED)
+        else:
+            place.start_at = time.monotonic() + _RETRY_S[min(place.failures, len(_RETRY_S) - 1)]
 
     def _kill_overdue(self) -> None:
-        limit = time.monotonic() - _KILL_AFTER_S
+        now = time.monotonic()
         for worker in self._workers():
-            if any(0.0 < row[DEADLINE] < limit for row in self.scoreboard.rows(worker.index)):
+            deadlines = [deadline for deadline in self._scoreboard.deadlines(worker.index) if deadline]
+            if any(deadline + _KILL_AFTER_S < now for deadline in deadlines):
                 logs.say(f"worker {worker.pid} is ended: run() did not stop after its timeout")
                 os.kill(worker.pid, signal.SIGKILL)
+            elif worker.stopped_at and not deadlines and worker.stopped_at + _STOP_S < now:
+                os.kill(worker.pid, signal.SIGKILL)
 
-    def _open(self) -> None:
-        """Let ready workers serve: at the start all at once, later each when it is ready."""
-        if self.stopping or self.listener is None:
-            return
-        workers = self._workers()
-        if not self.started and not (len(workers) == len(self.places) and all(each.ready for each in workers)):
-            return
-        for worker in workers:
-            if worker.ready and not worker.serving:
-                self.listener.listen(_BACKLOG)
-                worker.control.sendall(b"G")
-                worker.serving = True
-        if not self.started:
-            self.started = True
-            logs.say(f"ready on {_address(self.settings)}")
+    def _stop_workers(self) -> None:
+        """Let every worker finish what runs and end."""
+        for worker in self._workers():
+            if not worker.stopped_at:
+                worker.stopped_at = time.monotonic()
+                os.kill(worker.pid, signal.SIGTERM)
 
     def _stop(self, exit_code: int) -> None:
-        if self.stopping:
+        if self._stopping:
             return
-        self.stopping = True
-        self.exit_code = exit_code
-        for worker in self._workers():
-            os.kill(worker.pid, signal.SIGTERM)
+        self._stopping = True
+        self._exit_code = exit_code
         self._close()
+        self._stop_workers()
+
+    def _reload(self) -> None:
+        if self._watch is not None and not self._stopping and self._watch.changed():
+            logs.say("a file has changed: the workers are started anew")
+            for place in self._places:
+                place.start_at = 0.0
+            self._stop_workers()
+
+    # Metrics, health, outputs
+
+    def _open_admin_ports(self) -> None:
+        health = {"/": self._health}
+        if self._settings.metrics_port:
+            self._add_port(
+                AdminPort(self._settings.host, self._settings.metrics_port, health | {"/metrics": self._metrics})
+            )
+        if self._settings.health_port:
+            self._add_port(AdminPort(self._settings.host, self._settings.health_port, health))
+
+    def _add_port(self, port: AdminPort) -> None:
+        def accept() -> None:
+            if (connection := port.accept()) is not None:
+                self._listen_to(connection, lambda: answer(connection))
+
+        def answer(connection: socket.socket) -> None:
+            self._forget(connection)
+            port.answer(connection)
+
+        self._listen_to(port.listener, accept)
+
+    def _health(self) -> tuple[int, str, str]:
+        ready = self._started and any(worker.serving for worker in self._workers())
+        return (200, "text/html; charset=utf-8", "Healthy") if ready else (503, "text/plain", "Not ready\n")
+
+    def _metrics(self) -> tuple[int, str, str]:
+        text = metrics.render(
+            self._settings,
+            self._scoreboard,
+            ready=sum(worker.ready for worker in self._workers()),
+            replaced=self._replaced,
+        )
+        return 200, "text/plain; version=0.0.4; charset=utf-8", text
+
+    def _start_keeper(self) -> None:
+        outputs = self._settings.outputs
+        if outputs is not None:
+
+            def be_keeper() -> int:
+                keep_outputs(self._settings, outputs)
+                return 0
+
+            self._keeper = self._fork(be_keeper)
+
+    def _stop_keeper(self) -> None:
+        if self._keeper:
+            os.kill(self._keeper, signal.SIGTERM)
+            os.waitpid(self._keeper, 0)
+
+
+def _drain(reader: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        reader.recv(4096)
 
 
 def _address(settings: Settings) -> str:

@@ -13,6 +13,7 @@ import asyncio
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,21 +23,36 @@ from granian.http import HTTP1Settings
 
 _untyped: Any = _granian  # its stub file lags behind the library
 _CONNECTIONS = 1024
+_TICK_S = 0.05
+_QUIET_S = 1.0
+"""How long after the last answer a stopping worker waits for clients to take it and hang up."""
 _IDLE_THREAD_S = 600
 """Granian's upper bound; threads are few and kept."""
 
 
-def serve_until_signal(listener: socket.socket, threads: int, answer: Callable[[Any, dict[str, Any]], None]) -> None:
+def serve_until_signal(
+    listener: socket.socket,
+    threads: int,
+    answer: Callable[[Any, dict[str, Any]], None],
+    idle: Callable[[], bool],
+) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are under way and return.
 
     The listener is taken over. `answer` is called on one of at most `threads` threads with the response object
-    (`response_bytes(status, headers, body)`, once) and the request's WSGI environment.
+    (`response_bytes(status, headers, body)`, once) and the request's WSGI environment. `idle()` tells whether no
+    request is on its way.
     """
     stop = _untyped.WorkerSignal()
     stopped = threading.Event()
     stop.add_cb(stopped.set)
+    stopping = threading.Event()
+
+    def begin_stop(*_: object) -> None:
+        stop.set()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, begin_stop)
     unix = listener.family == socket.AF_UNIX
     loop = asyncio.new_event_loop()
     worker = _untyped.WSGIWorker(
@@ -64,4 +80,9 @@ def serve_until_signal(listener: socket.socket, threads: int, answer: Callable[[
     )
     serve = worker.serve_mtr_uds if unix else worker.serve_mtr
     serve(_new_cbscheduler(loop, answer), loop, stop)
-    stopped.wait()
+    stopping.wait()
+    # Granian waits for every client that holds a connection, also for one that never ends its request.
+    quiet_since = time.monotonic()
+    while not stopped.wait(_TICK_S) and time.monotonic() - quiet_since < _QUIET_S:
+        if not idle():
+            quiet_since = time.monotonic()

@@ -12,10 +12,19 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-_ALIASES = {
+_ALIASES: dict[str, str | None] = {
     "azureml": None,
-    "azureml.core": "tidegate_runtime.compat.core",
+    "azureml.contrib": None,
+    "azureml.contrib.services": None,
+    "azureml.contrib.services.aml_request": "tidegate_runtime.compat.http",
+    "azureml.contrib.services.aml_response": "tidegate_runtime.compat.http",
+    "azureml.core": "tidegate_runtime.compat.model",
     "azureml.core.model": "tidegate_runtime.compat.model",
+    "azureml.monitoring": "tidegate_runtime.compat.monitoring",
+    "azureml_inference_server_http": None,
+    "azureml_inference_server_http.api": None,
+    "azureml_inference_server_http.api.aml_request": "tidegate_runtime.compat.http",
+    "azureml_inference_server_http.api.aml_response": "tidegate_runtime.compat.http",
 }
 """Old module name -> the module of ours that stands in for it; None is an empty package."""
 

@@ -1,0 +1,79 @@
+"""From what `run()` returns to an answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NamedTuple
+
+from tidegate_runtime.compat.http import AMLResponse
+
+Header = tuple[str, str]
+
+JSON: Header = ("content-type", "application/json")
+NOT_FAILED: Header = ("x-ms-run-function-failed", "False")
+FAILED: Header = ("x-ms-run-function-failed", "True")
+
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
+class Answer(NamedTuple):
+    """A response before the headers of its request are added."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+class SerializationError(Exception):
+    """The script has returned something that JSON cannot say."""
+
+
+def answer_of(result: Any) -> Answer:
+    """An AMLResponse or a Flask response as it is, anything else as JSON."""
+    if isinstance(result, AMLResponse) or hasattr(result, "get_wsgi_headers"):
+        return _as_given(result)
+    try:
+        body = _encode({} if result is None else result)
+    except ValueError as error:
+        body = _encode_without_nan(result, error)
+    except (TypeError, RecursionError) as error:
+        raise SerializationError(str(error)) from error
+    return Answer(200, [JSON, NOT_FAILED], body.encode())
+
+
+def error_answer(status: int, message: str, failed: Header = NOT_FAILED) -> Answer:
+    """An error in the contract's form."""
+    return Answer(status, [JSON, failed], json.dumps({"message": message}).encode())
+
+
+def _as_given(response: Any) -> Answer:
+    status = int(response.status_code)
+    headers = [(name.lower(), str(value)) for name, value in response.headers.to_wsgi_list()]
+    # Granian counts the bytes itself; two lengths in an answer are an error for its reader.
+    headers = [header for header in headers if header[0] not in ("content-length", "transfer-encoding", "connection")]
+    if status >= 500:
+        headers = [header for header in headers if header[0] != FAILED[0]] + [FAILED]
+    return Answer(status, headers, response.get_data())
+
+
+def _encode_without_nan(result: Any, error: ValueError) -> str:
+    """JSON has no NaN and no infinity; JavaScript, pandas and Go's callers expect null in their place."""
+    try:
+        return _encode(_without_nan(result))
+    except (TypeError, ValueError, RecursionError):
+        raise SerializationError(str(error)) from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_key_without_nan(key): _without_nan(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(each) for each in value]
+    return value
+
+
+def _key_without_nan(key: Any) -> Any:
+    return str(key) if isinstance(key, float) and not math.isfinite(key) else key
