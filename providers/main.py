@@ -20,7 +20,7 @@ from providers.local.route import Route
 from providers.protocol import Servicer
 
 VERSION = "0.1.0"
-GRACE_S = 10.0
+GRACE_S = 30.0
 """How long operations under way may take to clean up once the engine is gone."""
 
 
@@ -35,17 +35,17 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # noqa: T201 (the protocol: the engine reads the port here)
-    threading.Thread(target=_end_with_parent, args=(servicer, server), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(servicer,), daemon=True).start()
     server.wait_for_termination()
 
 
-def _end_with_parent(servicer: Servicer, server: grpc.Server) -> None:
+def _end_with_parent(servicer: Servicer) -> None:
     # A parent-death signal would follow the engine's thread, not its process, so the parent is watched instead.
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.5)
     servicer.cancel()
-    server.stop(GRACE_S).wait()
+    servicer.wait_idle(GRACE_S)
     os._exit(1)
 
 

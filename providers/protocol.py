@@ -3,10 +3,10 @@
 Written on the protocol itself rather than on `pulumi.provider.experimental`: see docs/decisions/0001.
 """
 
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -28,10 +28,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._kinds = {kind.type: kind for kind in kinds}
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine)) if engine else None
         self._cancelled = threading.Event()
+        self._under_way = 0
+        self._idle = threading.Condition()
 
     def cancel(self) -> None:
         """End every wait; operations under way clean up and fail."""
         self._cancelled.set()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no operation is under way; whether that came true in time."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._under_way == 0, timeout_s)
 
     # -- about the plugin
 
@@ -152,22 +159,25 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             info=lambda text: self._log(urn, text, ephemeral=False),
             cancelled=self._cancelled,
         )
+        with self._idle:
+            self._under_way += 1
         try:
             return work(call)
         except OperationError as error:
             _abort(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
         except Exception:  # whatever it is, a user must see it in the engine's output and not lose the update
             _abort(context, grpc.StatusCode.INTERNAL, "a fault in tidegate-serving:\n" + traceback.format_exc())
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
 
     def _log(self, urn: str, text: str, *, ephemeral: bool) -> None:
         if self._engine is None:
             return
-        try:
-            self._engine.Log(
-                engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text, urn=urn, ephemeral=ephemeral), timeout=5
-            )
-        except grpc.RpcError as error:  # a lost line of progress is no reason to fail the resource
-            print(f"tidegate-serving: the engine took no log line: {error.code()}", file=sys.stderr)  # noqa: T201
+        request = engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text, urn=urn, ephemeral=ephemeral)
+        with suppress(grpc.RpcError):  # a lost line of progress is no reason to fail the resource
+            self._engine.Log(request, timeout=5)
 
 
 def _abort(context: Any, code: grpc.StatusCode, text: str) -> NoReturn:

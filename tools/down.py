@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cli.errors import CliError
 from cli.project import Project
-from tools.up import ROOT, heal
+from tools.up import ROOT, drop_salt, has_secrets, heal
 
 
 def main() -> None:
@@ -17,6 +17,8 @@ def main() -> None:
         heal(project)
         project.pulumi("destroy", "--yes", "--skip-preview")
     shutil.rmtree(project.settings, ignore_errors=True)
+    if not has_secrets(project):
+        drop_salt(project)
 
 
 if __name__ == "__main__":

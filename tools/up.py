@@ -15,8 +15,9 @@ from cli.errors import CliError
 from cli.project import LOCAL, Project, local_variables
 from cli.status import report
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).absolute().parent.parent
 EXAMPLE = Path("examples/diabetes")
+SALT = "encryptionsalt:"
 say = Console(highlight=False, soft_wrap=True).print
 
 
@@ -24,6 +25,7 @@ def main() -> None:
     """Prepare, heal, deploy, tell."""
     project = Project(ROOT)
     prepare(project)
+    hide_salt(project)
     train()
     select_stack(project)
     heal(project)
@@ -37,6 +39,12 @@ def prepare(project: Project) -> None:
     (settings / "backend").mkdir(mode=0o700, parents=True, exist_ok=True)
     passphrase = settings / "passphrase"
     if not passphrase.exists():
+        if has_secrets(project):
+            raise CliError(
+                f"{project.stack_file.name} holds values (secure:) encrypted with a passphrase that this checkout has not; "
+                f"put the passphrase into {passphrase}, or take the values and the line {SALT} out of the file"
+            )
+        drop_salt(project)
         descriptor = os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
@@ -45,6 +53,26 @@ def prepare(project: Project) -> None:
     engine, venv = variables["PATH"].split(":")[:2]
     lines.append(f'export PATH={shlex.quote(engine)}:{shlex.quote(venv)}:"$PATH"')
     (settings / "env").write_text("\n".join(lines) + "\n")
+
+
+def has_secrets(project: Project) -> bool:
+    """Whether the stack's config holds encrypted values."""
+    return "secure:" in project.stack_file.read_text()
+
+
+def drop_salt(project: Project) -> None:
+    """Take the salt out of the stack's config: it fits one passphrase, and the state has its own copy."""
+    lines = project.stack_file.read_text().splitlines(keepends=True)
+    project.stack_file.write_text("".join(line for line in lines if not line.startswith(SALT)))
+
+
+def hide_salt(project: Project) -> None:
+    """Keep the line that `pulumi up` writes into the stack's config out of git: it belongs to this checkout alone."""
+    clean = f"sed '/^{SALT}/d'"
+    subprocess.run(
+        ["git", "config", "--local", "filter.tidegate-local.clean", clean],
+        check=False, cwd=project.root, capture_output=True,
+    )  # fmt: skip
 
 
 def train() -> None:
@@ -59,18 +87,13 @@ def train() -> None:
 
 
 def select_stack(project: Project) -> None:
-    """Make the stack where it is missing; its config file keeps what the user wrote and nothing else."""
+    """Make the stack where it is missing, and make it the one that plain `pulumi` means."""
     command = ["pulumi", "stack", "select", LOCAL, "--create"]
-    before = project.stack_file.read_text()
     outcome = subprocess.run(
         command, check=False, cwd=project.root, env=project.environment(), capture_output=True, text=True
     )
     if outcome.returncode:
         raise CliError(f"the stack cannot be made: {outcome.stderr.strip()}")
-    # The salt that pulumi writes into the file fits this machine's passphrase alone. It is needed there only for
-    # `secure:` values; the state has its own copy.
-    if "secure:" not in before:
-        project.stack_file.write_text(before)
 
 
 def heal(project: Project) -> None:

@@ -103,9 +103,9 @@ class Deployment(Kind):
 
 
 def remove_retired(call: Call, layout: Layout, identity: str, drain_s: float) -> None:
-    """Remove a deployment that waited for its last route to let go of it."""
+    """Remove a deployment that waited for its last route to let go of it, or of which only the routes are left."""
     running = _Running(layout, identity)
-    if running.retired():
+    if running.retired() or not running.complete():
         running.drain_and_remove(call, drain_s)
 
 
@@ -223,7 +223,9 @@ class _Running:
         self.remove()
 
     def remove(self) -> None:
-        Xds(self.layout).drop_cluster(self.identity)
+        xds = Xds(self.layout)
+        if not xds.routed(self.identity):  # after a reboot routes are there before their deployments are again
+            xds.drop_cluster(self.identity)
         self._supervisor.remove(self.identity)
         for path in self.layout.run.glob(sockets(self.layout, self.identity, 1)[0].name.replace("-0.sock", "-*.sock")):
             path.unlink(missing_ok=True)

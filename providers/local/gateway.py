@@ -46,7 +46,6 @@ class Gateway(Kind):
         xds.compose()
         bootstrap = layout.gateway / "bootstrap.json"
         replace_json(bootstrap, envoy.bootstrap(str(layout.gateway), str(layout.admin_socket)))
-        layout.admin_socket.unlink(missing_ok=True)
         call.progress("starting Envoy")
         supervisor.add(
             PROGRAM,
@@ -58,6 +57,7 @@ class Gateway(Kind):
             environment=base_environment(),
             folder=layout.gateway,
             log=layout.logs / "gateway.log",
+            sockets=[layout.admin_socket],
         )
         try:
             _wait_live(call, supervisor, layout)

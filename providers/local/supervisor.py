@@ -114,17 +114,26 @@ class Supervisor:
         environment: Mapping[str, str],
         folder: Path,
         log: Path,
+        sockets: Sequence[Path] = (),
         replicas: int = 1,
         stop_wait_s: int = 10,
     ) -> None:
         """Start `replicas` processes of `command` and keep them up; one that runs under the name is replaced.
 
-        `log` names the log file of one replica; its number is put before the suffix.
+        `log` names the log file of one replica; its number is put before the suffix. `sockets` are removed before each start.
         """
         self.remove(program)
         private_folder(log.parent)
         spec = self._layout.supervisor / "programs" / f"{program}.json"
-        replace_json(spec, {"command": list(command), "environment": dict(environment), "folder": str(folder)})
+        replace_json(
+            spec,
+            {
+                "command": list(command),
+                "environment": dict(environment),
+                "folder": str(folder),
+                "sockets": [str(path) for path in sockets],
+            },
+        )
         section = _program(program, spec, log, replicas, stop_wait_s)
         with self._layout.exclusive("supervisor"):
             replace_file(spec.with_suffix(".conf"), section)
