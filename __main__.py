@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pulumi
-from tidegate.config import from_engine
 
+from tidegate.config import from_engine
 from tidegate.findings import ConfigError
 
 SHOWN_TO_USER = 32

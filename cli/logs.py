@@ -35,7 +35,8 @@ def read(project: Project, endpoint: str, version: str, *, lines: int, follow: b
     if not files:
         known = sorted(f"{path.parent.name} {path.name}" for path in folder.parent.parent.glob("*/*") if path.is_dir())
         raise CliError(
-            f"nothing was logged by version {version} of endpoint {endpoint}; logs are there of: {', '.join(known) or 'none'}"
+            f"nothing was logged by version {version} of endpoint {endpoint}; "
+            f"logs are there of: {', '.join(known) or 'none'}"
         )
     for path in files:
         for line in _last(path, lines):

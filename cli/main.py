@@ -106,6 +106,7 @@ def keys_rotate(
 def logs(
     endpoint: Endpoint,
     version: Annotated[str, typer.Argument(help="The version's name.")],
+    *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     lines: Annotated[int, typer.Option(min=0, help="How many of the last lines to begin with.")] = 1000,
     stack: Stack = LOCAL,

@@ -75,7 +75,7 @@ class Project:
 
 
 def local_variables(root: Path, engine: str) -> dict[str, str]:
-    """The variables that keep the local stack's engine, state and secrets inside the project; `engine` is the CLI's folder."""
+    """The variables that keep the local stack's state and secrets inside the project; `engine` is the CLI's folder."""
     settings = root / ".tidegate"
     return {
         "PATH": f"{engine}:{root / '.venv' / 'bin'}:{os.environ.get('PATH', '')}",

@@ -6,7 +6,7 @@ import pulumi
 
 from components.local_machine import LocalMachine
 from components.resources import ApiKey, Deployment, Route
-from tidegate.targets.local import DeploymentPlan, EndpointPlan
+from tidegate.targets.local import DeploymentPlan, EndpointPlan, Inputs
 
 
 class LocalEndpoint(pulumi.ComponentResource):
@@ -22,14 +22,7 @@ class LocalEndpoint(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:local:Endpoint", name, None, opts)
         # A dot cannot stand in a name, so `a-b` with `c` and `a` with `b-c` stay apart.
-        keys = {
-            key: ApiKey(
-                f"{name}.{key}",
-                inputs,
-                pulumi.ResourceOptions(parent=self, additional_secret_outputs=["value"]),
-            )
-            for key, inputs in plan.keys.items()
-        }
+        keys = {key: self._key(f"{name}.{key}", inputs) for key, inputs in plan.keys.items()}
         self.keys = {key: resource.output("value") for key, resource in keys.items()}
         deployments = {
             version: self._deployment(f"{name}.{version}", deployment, machine)
@@ -52,6 +45,10 @@ class LocalEndpoint(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    def _key(self, name: str, plan: Inputs) -> ApiKey:
+        given = {"value": pulumi.Output.secret(plan["value"].get_secret_value())} if "value" in plan else {}
+        return ApiKey(name, {**plan, **given}, pulumi.ResourceOptions(parent=self, additional_secret_outputs=["value"]))
+
     def _deployment(self, name: str, plan: DeploymentPlan, machine: LocalMachine) -> Deployment:
         models = [machine.models[model] for model in plan.models]
         inputs = {
@@ -63,5 +60,5 @@ class LocalEndpoint(pulumi.ComponentResource):
                 for model in models
             ],
         }
-        # The gateway is no input of a deployment, but has to be there to be told of it, and until it is told of its end.
+        # The gateway is no input of a deployment, but has to be there to be told of its beginning and of its end.
         return Deployment(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=[machine.gateway]))

@@ -7,13 +7,13 @@ import pulumi
 
 
 class Resource(pulumi.CustomResource):
-    """A resource of the plugin: `token` is its type, `outputs` names what it gives beyond its inputs."""
+    """A resource of the plugin: `type_name` is its type, `outputs` names what it gives beyond its inputs."""
 
-    token: ClassVar[str]
+    type_name: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
-        super().__init__(self.token, name, {**dict.fromkeys(self.outputs), **inputs}, opts)
+        super().__init__(self.type_name, name, {**dict.fromkeys(self.outputs), **inputs}, opts)
 
     def output(self, name: str) -> pulumi.Output[Any]:
         """One output by its name."""
@@ -23,45 +23,45 @@ class Resource(pulumi.CustomResource):
 class ApiKey(Resource):
     """A key of an endpoint."""
 
-    token = "tidegate-serving:index:ApiKey"
+    type_name = "tidegate-serving:index:ApiKey"
     outputs = ("value",)
 
 
 class Host(Resource):
     """The state folder of a stack on this machine and the supervisord in it."""
 
-    token = "tidegate-serving:local:Host"
+    type_name = "tidegate-serving:local:Host"
 
 
 class Gateway(Resource):
     """Envoy and its listener."""
 
-    token = "tidegate-serving:local:Gateway"
+    type_name = "tidegate-serving:local:Gateway"
     outputs = ("url",)
 
 
 class Model(Resource):
     """A copy of one registered model."""
 
-    token = "tidegate-serving:local:Model"
+    type_name = "tidegate-serving:local:Model"
     outputs = ("copy",)
 
 
 class Environment(Resource):
     """A Python environment for scoring processes."""
 
-    token = "tidegate-serving:local:Environment"
+    type_name = "tidegate-serving:local:Environment"
     outputs = ("interpreter",)
 
 
 class Deployment(Resource):
     """The scoring processes of one version."""
 
-    token = "tidegate-serving:local:Deployment"
+    type_name = "tidegate-serving:local:Deployment"
     outputs = ("deployment",)
 
 
 class Route(Resource):
     """An endpoint's routes in the gateway."""
 
-    token = "tidegate-serving:local:Route"
+    type_name = "tidegate-serving:local:Route"

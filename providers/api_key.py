@@ -13,7 +13,8 @@ BYTES = 32
 class ApiKey(Kind):
     """A key that clients send as `Authorization: Bearer <value>`.
 
-    `value` as an input gives the key (clients hold it already); without it one is made. A higher `rotation` makes a new one.
+    `value` as an input gives the key (clients hold it already); without it one is made, and a higher `rotation` makes
+    another one.
     """
 
     type = "tidegate-serving:index:ApiKey"

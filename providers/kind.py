@@ -4,9 +4,10 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar, cast
 
-from providers.values import UNKNOWN, Secret
+from providers.values import UNKNOWN, Secret, property_path
 
 Properties = dict[str, Any]
 
@@ -43,7 +44,8 @@ class Call:
 class Form:
     """The form of one property.
 
-    `type` is a JSON type; `items` is the form of a list's or a map's members, `fields` those of an object with fixed keys.
+    `type` is a JSON type; `items` is the form of a list's or a map's members, `fields` those of an object with fixed
+    keys.
     """
 
     type: type
@@ -51,38 +53,44 @@ class Form:
     items: "Form | None" = None
     fields: Mapping[str, "Form"] = field(default_factory=dict[str, "Form"])
 
-    def failures(self, value: Any, path: str) -> list[Failure]:
-        """Every way in which `value` is not of this form; a value that is not known yet is of every form."""
+    def failures(self, value: Any, path: str, *, secret: bool = False) -> list[Failure]:
+        """Every way in which `value` is not of this form; a value that is not known yet is of every form.
+
+        A reason shows no value that is `secret`, or that stands inside a secret one.
+        """
         if isinstance(value, Secret):
-            return [
-                Failure(failure.path, _without_value(failure.reason)) for failure in self.failures(value.value, path)
-            ]
+            return self.failures(value.value, path, secret=True)
         if value is UNKNOWN:
             return []
         if not isinstance(value, self.type) or (isinstance(value, bool) and self.type is not bool):
-            return [Failure(path, f"{value!r} is not {_NAMES[self.type]}")]
-        if isinstance(value, dict) and self.fields:
-            return object_failures(self.fields, cast("Properties", value), f"{path}.")
+            shown = "the secret value" if secret else repr(value)
+            return [Failure(path, f"{shown} is not {_NAMES[self.type]}")]
+        if self.fields:
+            return object_failures(self.fields, cast("Properties", value), path, secret=secret)
         if self.items is None:
             return []
-        if isinstance(value, dict):
-            members = {f"{path}.{key}": member for key, member in cast("Properties", value).items()}
+        if self.type is dict:
+            members = {property_path(path, key): member for key, member in cast("Properties", value).items()}
         else:
-            members = {f"{path}[{index}]": member for index, member in enumerate(value)}
-        return [failure for where, member in members.items() for failure in self.items.failures(member, where)]
+            members = {f"{path}[{index}]": member for index, member in enumerate(cast("list[Any]", value))}
+        found = [self.items.failures(member, where, secret=secret) for where, member in members.items()]
+        return list(chain.from_iterable(found))
 
 
-def object_failures(fields: Mapping[str, Form], value: Mapping[str, Any], prefix: str = "") -> list[Failure]:
+def object_failures(
+    fields: Mapping[str, Form], value: Mapping[str, Any], path: str = "", *, secret: bool = False
+) -> list[Failure]:
     """The failures of an object with the given fields: unknown and missing ones, and those of its values."""
     found = [
-        Failure(prefix + key, f"unknown property {key!r}; known: {', '.join(sorted(fields))}")
+        Failure(property_path(path, key), f"unknown property {key!r}; known: {', '.join(sorted(fields))}")
         for key in value.keys() - fields
     ]
     for key, form in fields.items():
+        where = property_path(path, key)
         if value.get(key) is not None:
-            found += form.failures(value[key], prefix + key)
+            found += form.failures(value[key], where, secret=secret)
         elif form.required:
-            found.append(Failure(prefix + key, "missing"))
+            found.append(Failure(where, "missing"))
     return sorted(found, key=lambda failure: failure.path)
 
 
@@ -98,7 +106,7 @@ def optional(form: Form) -> Form:
 class Kind(ABC):
     """One resource type of the plugin.
 
-    Inputs and outputs are plain values without `Secret` marks; outputs named in `secret_outputs` leave the plugin marked.
+    Inputs and outputs are plain values without `Secret` marks; those in `secret_outputs` leave the plugin marked.
     """
 
     type: ClassVar[str]
@@ -137,7 +145,3 @@ class Kind(ABC):
     @abstractmethod
     def delete(self, call: Call, identity: str, outputs: Properties) -> None:
         """Remove everything that the resource made; no error where it is gone already."""
-
-
-def _without_value(reason: str) -> str:
-    return "the secret value " + reason[reason.find("is not") :] if " is not " in reason else reason

@@ -1,7 +1,7 @@
 """Property values as they travel between the engine and the plugin, and the difference between two of them.
 
-The engine sends protobuf `Struct`s in which secrets and values that a preview cannot know yet are marked by fixed strings.
-Here they become plain Python values, `Secret` and `UNKNOWN`; whole numbers come back from floats as `int`.
+The engine sends protobuf `Struct`s in which secrets, and values that a preview cannot know yet, are marked by fixed
+strings. Here they become plain Python values, `Secret` and `UNKNOWN`; whole numbers come back from floats as `int`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,16 +56,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
-
-
-def has_unknown(value: Any) -> bool:
-    """Whether `value` is, or holds at any depth, `UNKNOWN`."""
-    value = plain(value)
-    if isinstance(value, Mapping):
-        return any(map(has_unknown, value.values()))
-    if isinstance(value, list):
-        return any(map(has_unknown, value))
-    return value is UNKNOWN
 
 
 def decode(struct: struct_pb2.Struct) -> dict[str, Any]:
@@ -131,7 +121,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Chang
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
-            where = _join(path, key)
+            where = property_path(path, key)
             if key not in new:
                 yield where, "delete"
             elif key not in old:
@@ -151,8 +141,9 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Chang
         yield path, "update"
 
 
-def _join(path: str, key: str) -> str:
-    if any(char in key for char in '.["]'):
+def property_path(path: str, key: str) -> str:
+    """The path of `key` in the object at `path`, as Pulumi writes it: quoted where a dot or a bracket would mislead."""
+    if not key or any(char in key for char in '.["]'):
         escaped = key.replace("\\", "\\\\").replace('"', '\\"')
         return f'{path}["{escaped}"]'
     return f"{path}.{key}" if path else key

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from tidegate.config import Environment
 
 from components.local_endpoint import LocalEndpoint
 from components.local_machine import LocalMachine
+from tidegate.config import Environment
 from tidegate.endpoint.spec import EndpointSpec
 from tidegate.targets.envoy import paths
 from tidegate.targets.local import plan_local

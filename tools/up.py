@@ -41,8 +41,8 @@ def prepare(project: Project) -> None:
     if not passphrase.exists():
         if has_secrets(project):
             raise CliError(
-                f"{project.stack_file.name} holds values (secure:) encrypted with a passphrase that this checkout has not; "
-                f"put the passphrase into {passphrase}, or take the values and the line {SALT} out of the file"
+                f"{project.stack_file.name} holds values (secure:) encrypted with a passphrase that is not in this "
+                f"checkout; put it into {passphrase}, or take the values and the line {SALT} out of the file"
             )
         drop_salt(project)
         descriptor = os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from providers.kind import INTEGER, TEXT, TEXT_MAP, TEXTS, Call, Form, Kind, OperationError, Properties, optional
-from providers.local.envoy_admin import Admin, AdminUnreachable
+from providers.local.envoy_admin import Admin, AdminUnreachableError
 from providers.local.layout import Layout, private_folder, replace_file
 from providers.local.probe import healthy
 from providers.local.supervisor import Supervisor, base_environment
@@ -29,7 +29,7 @@ _PROGRESS_S = 2.0
 class Deployment(Kind):
     """The replicas of one version, ready once `init()` has returned in each, and their cluster in the gateway.
 
-    Any change of what runs is a new deployment beside the old one. Its id follows from its content, so that one which an
+    Any change of what runs is a new deployment beside the old one. Its id follows from its content, so that one that an
     interrupted update left running is found again and taken over; `incarnation` tells which of two owners came last.
     """
 
@@ -90,7 +90,7 @@ class Deployment(Kind):
         return outputs if running.complete() and running.incarnation() == outputs["incarnation"] else None
 
     def delete(self, call: Call, identity: str, outputs: Properties) -> None:
-        """Drain and end the processes, unless a later owner has taken them over or an endpoint still sends them requests."""
+        """Drain and end the processes, unless a later owner took them over or an endpoint still sends them requests."""
         running = _Running(Layout(Path(outputs["state"])), identity)
         if running.incarnation() != outputs["incarnation"]:
             return
@@ -200,7 +200,10 @@ class _Running:
 
     def _failure(self, what: str) -> str:
         endpoint, version = name_of(self.identity)
-        return f"version {version} of endpoint {endpoint}: the scoring process {what}; its last log lines:\n{self.log_tail()}"
+        return (
+            f"version {version} of endpoint {endpoint}: the scoring process {what}; "
+            f"its last log lines:\n{self.log_tail()}"
+        )
 
     def log_tail(self) -> str:
         logs = sorted(self._logs.glob(f"{self.identity}-*.log"), key=lambda path: path.stat().st_mtime)
@@ -218,7 +221,7 @@ class _Running:
             while (waiting := admin.in_flight(self.identity)) and time.monotonic() < deadline:
                 call.progress(f"finishing {waiting} request{'s' * (waiting > 1)} in flight")
                 call.cancelled.wait(_POLL_S)
-        except AdminUnreachable:
+        except AdminUnreachableError:
             pass  # no gateway, so nothing is in flight
         self.remove()
 

@@ -13,7 +13,7 @@ from tidegate.cache import cache_folder
 class Environment(Kind):
     """A virtual environment in the machine's cache, named by its key; this resource is a stack's use of it.
 
-    The environment stays in the cache when the resource goes: another stack may use it, and building it again takes minutes.
+    The environment stays in the cache when the resource goes: another stack may use it, and a build takes minutes.
     A link in the state folder says that it is in use.
     """
 

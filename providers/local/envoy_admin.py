@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 
-class AdminUnreachable(Exception):
+class AdminUnreachableError(Exception):
     """Envoy does not run, or does not answer."""
 
 
@@ -20,7 +20,7 @@ class Admin:
         """Whether Envoy has read its configuration and serves."""
         try:
             return self._get("/ready").strip() == "LIVE"
-        except AdminUnreachable:
+        except AdminUnreachableError:
             return False
 
     def versions(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ class Admin:
             connection.request("GET", target)
             return connection.getresponse().read().decode()
         except (OSError, http.client.HTTPException) as error:
-            raise AdminUnreachable(str(error)) from error
+            raise AdminUnreachableError(str(error)) from error
         finally:
             connection.close()
 

@@ -9,7 +9,7 @@ from providers.local.supervisor import Supervisor
 
 
 def replicas(state: Path) -> dict[tuple[str, str], dict[str, int]]:
-    """For each (endpoint, version) that runs: how many `replicas`, how many are `ready`, how often any was restarted."""
+    """For each (endpoint, version) that runs: its `replicas`, how many are `ready`, how often any was restarted."""
     layout = Layout(state)
     supervisor = Supervisor(layout)
     found: dict[tuple[str, str], dict[str, int]] = {}

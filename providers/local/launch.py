@@ -1,8 +1,8 @@
 """Start one process of a local stack: `python launch.py SPEC.json REPLICA`; becomes that process.
 
-SPEC.json: {"command": [...], "environment": {...}, "folder": "...", "sockets": [...]}; `{replica}` in the command is the
-replica's number; a killed process leaves its sockets behind, on which its successor could not listen.
-A file rather than supervisord's own settings, since those cannot hold every value and would pass on supervisord's variables.
+SPEC.json: {"command": [...], "environment": {...}, "folder": "...", "sockets": [...]}; `{replica}` in the command is
+the replica's number; `sockets` go first, since a killed process leaves them behind and its successor could not listen.
+A file, since supervisord's own settings cannot hold every value and would pass on supervisord's variables.
 Standard library only: it runs before anything else is known to work.
 """
 
@@ -26,7 +26,7 @@ def main() -> None:
     with open(f"{sys.argv[1]}.{sys.argv[2]}.starts", "ab") as starts:  # noqa: PTH123
         starts.write(b".")  # supervisord does not count them
     for path in spec["sockets"]:
-        if os.path.lexists(path):  # noqa: PTH110
+        if os.path.lexists(path):
             os.unlink(path)  # noqa: PTH108
     os.chdir(spec["folder"])
     command = [word.replace("{replica}", sys.argv[2]) for word in spec["command"]]

@@ -31,7 +31,8 @@ class Model(Kind):
             return []
         name, number = new["name"], new["number"]
         reason = (
-            f"{new['path']} no longer holds what {name}:{number} was registered with ({_short(old['content'])}, now {_short(new['content'])}); "
+            f"{new['path']} no longer holds what {name}:{number} was registered with "
+            f"({_short(old['content'])}, now {_short(new['content'])}); "
             f"put the old file back, or register this one under the next number in tidegate:models.{name}"
         )
         return [Failure("content", reason)]

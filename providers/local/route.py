@@ -25,8 +25,8 @@ _VERSION = Form(
 class Route(Kind):
     """The endpoint's part of the gateway's routes.
 
-    A deployment that is new behind it has to score the sample first, reached by header while the weights are the old ones.
-    One that does not leaves everything as it was.
+    A deployment that is new behind it has to score the sample first, reached by header while the weights are the old
+    ones; one that does not leaves everything as it was.
     """
 
     type = "tidegate-serving:local:Route"
@@ -151,11 +151,14 @@ def _require_score(call: Call, layout: Layout, new: Properties, interim: RoutePl
     except OSError as error:
         raise OperationError(f"the sample {new['sample']} cannot be read: {error.strerror}") from error
     key = interim.get("keys", {}).get("primary")
-    answer = score_sample(new["gateway"], new["endpoint"], name, key, sample, version["timeout_ms"] / 1000 + 2)
+    timeout_s = version["timeout_ms"] / 1000 + 2
+    answer = score_sample(new["gateway"], new["endpoint"], name, key=key, sample=sample, timeout_s=timeout_s)
     if not answer.ok:
         raise OperationError(
-            f"version {name} of endpoint {new['endpoint']} did not score the sample {new['sample']}: status {answer.status}, {answer.text.strip()}\n"
-            f"weights and versions are as they were; the version's last log lines:\n{log_tail(layout, version['cluster'])}"
+            f"version {name} of endpoint {new['endpoint']} did not score the sample {new['sample']}: "
+            f"status {answer.status}, {answer.text.strip()}\n"
+            "weights and versions are as they were; the version's last log lines:\n"
+            + log_tail(layout, version["cluster"])
         )
 
 

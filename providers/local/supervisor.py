@@ -120,7 +120,8 @@ class Supervisor:
     ) -> None:
         """Start `replicas` processes of `command` and keep them up; one that runs under the name is replaced.
 
-        `log` names the log file of one replica; its number is put before the suffix. `sockets` are removed before each start.
+        `log` names the log file of one replica; its number is put before the suffix. `sockets` are removed before each
+        start.
         """
         self.remove(program)
         private_folder(log.parent)

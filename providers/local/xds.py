@@ -1,7 +1,7 @@
 """Envoy's files: each resource of the stack owns a part; the parts make the three files that Envoy watches.
 
-A change is rendered, validated by Envoy itself as a static configuration, and only then moved into place; it is done when
-Envoy says that it uses it. A part that Envoy refuses is taken back, so one bad change blocks no other.
+A change is rendered, validated by Envoy itself as a static configuration, and only then moved into place; it is done
+when Envoy says that it uses it. A part that Envoy refuses is taken back, so one bad change blocks no other.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from providers.kind import OperationError
-from providers.local.envoy_admin import Admin, AdminUnreachable
+from providers.local.envoy_admin import Admin, AdminUnreachableError
 from providers.local.layout import Layout, private_folder, replace_file
 from tidegate.targets import envoy
 
@@ -135,14 +135,13 @@ class Xds:
             command = [envoy_binary(), "--mode", "validate", "--config-path", file.name, "--log-level", "critical"]
             outcome = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if outcome.returncode:
-            raise OperationError(
-                f"Envoy refuses the gateway's configuration, nothing was changed: {_complaint(outcome.stderr + outcome.stdout)}"
-            )
+            complaint = _complaint(outcome.stderr + outcome.stdout)
+            raise OperationError(f"Envoy refuses the gateway's configuration, nothing was changed: {complaint}")
 
     def _rejections(self) -> int | None:
         try:
             return self._admin.rejections()
-        except AdminUnreachable:
+        except AdminUnreachableError:
             return None
 
     def _wait(self, kind: str, version: str, rejections: int | None) -> None:
@@ -154,7 +153,7 @@ class Xds:
                 if self._admin.versions().get(kind) == version:
                     return
                 refused = self._admin.rejections() > rejections
-            except AdminUnreachable:
+            except AdminUnreachableError:
                 return  # killed meanwhile: supervisord starts it again, on the files as they are now
             if refused:
                 raise OperationError("Envoy refused the gateway's new configuration; the one before is back in place")

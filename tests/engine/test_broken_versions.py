@@ -13,7 +13,8 @@ BROKEN = {
         "no such column: age",
     ),
     "init hangs": (
-        "import time\ndef init():\n    print('loading', flush=True)\n    time.sleep(600)\ndef run(data):\n    return 1\n",
+        "import time\ndef init():\n    print('loading', flush=True)\n    time.sleep(600)\n"
+        "def run(data):\n    return 1\n",
         "within 2 s",
     ),
     "missing module": (

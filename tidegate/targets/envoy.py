@@ -1,7 +1,8 @@
-"""The gateway's Envoy configuration, from plain plans; no pydantic here, since the provider plugin imports it at its start.
+"""The gateway's Envoy configuration, from plain plans.
 
-Field names are those of Envoy's v3 API. What each part does to a request, in order: the key check (`api_key_auth`, by route),
-then the route: a version named in a header, an unknown name (404), or the split by weight.
+No pydantic here: the provider plugin imports this at its start. Field names are those of Envoy's v3 API. What a request
+meets, in order: the key check (`api_key_auth`, by route), then the route: a version named in a header, an unknown name
+(404), or the split by weight.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ CLIENT_HEADER = "x-tidegate-client"
 """Tells the scoring server which key was used: `primary` or `secondary`, never the key."""
 
 IDLE_TIMEOUT_S = 20
-"""For connections to scoring servers: below the 30 s after which the server closes an idle one, else requests meet closed sockets."""
+"""For connections to scoring servers. They close idle ones after 30 s, and no request may meet a closed socket."""
 
 ANSWER_MARGIN_MS = 1000
 """Added to what a version may take itself, so that its own answer always comes before the gateway gives up."""
@@ -60,7 +61,7 @@ class SharePlan(TypedDict):
 class RoutePlan(TypedDict):
     """One endpoint: the versions that a header reaches, the split of all other requests, and the keys by client name.
 
-    The percents of `split` sum to 100; an empty one answers 503 (an endpoint whose first sample has not been scored yet).
+    The percents of `split` sum to 100; an empty one answers 503: the endpoint's first sample has not been scored yet.
     Without `keys` requests are taken from anybody.
     """
 
@@ -216,7 +217,7 @@ def listener(address: str, port: int, routes: Json) -> Json:
 
 
 def _connection_manager(routes: Json) -> Json:
-    return {
+    settings: Json = {
         "@type": _HTTP,
         "stat_prefix": "scoring",
         "use_remote_address": True,
@@ -245,7 +246,8 @@ def _connection_manager(routes: Json) -> Json:
                 "content_type": "application/json",
             },
         },
-    } | routes
+    }
+    return settings | routes
 
 
 def _status_filter(status: int) -> Json:

@@ -26,7 +26,7 @@ PLATFORM = "linux/amd64"
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """One version's processes: what they run, the models (`name:number`) and the environment (its key) that they need."""
+    """One version's processes: what they run, and the models (`name:number`) and the environment (its key) for it."""
 
     inputs: Inputs
     models: tuple[str, ...]
@@ -112,7 +112,7 @@ def _keys(endpoint: EndpointSpec) -> dict[str, Inputs]:
         keys[name] = {"endpoint": endpoint.name, "name": name, "rotation": getattr(endpoint.key_rotation, name)}
         given = getattr(endpoint.keys, name)
         if given is not None:
-            keys[name]["value"] = given.get_secret_value()
+            keys[name]["value"] = given  # still a SecretStr: a plan may be printed
     return keys
 
 

@@ -9,5 +9,5 @@ def state_folder(root: Path, stack: str) -> Path:
 
 
 def log_folder(state: Path, endpoint: str, version: str) -> Path:
-    """What a version's scoring processes wrote: `<deployment>-<replica>.log`, and `failed-<replica>.log` of a failed start."""
+    """Where a version's scoring processes log: `<deployment>-<replica>.log`; a failed start: `failed-<replica>.log`."""
     return state / "logs" / endpoint / version
