@@ -119,7 +119,10 @@ class Kind(ABC):
     """Whether every `pulumi up` reads this resource first: true where a reboot or a crash changes what is there."""
 
     def check(self, old: Properties, new: Properties) -> list[Failure]:
-        """What a change from `old` inputs ({} for a new resource) to `new` ones breaks, beyond their form."""
+        """What a change from `old` inputs ({} for a new resource) to `new` ones breaks, beyond their form.
+
+        What another resource gives is UNKNOWN in a preview; a check looks at what the program itself gives.
+        """
         return []
 
     def notices(self, old: Properties, new: Properties) -> list[str]:

@@ -73,7 +73,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         old, new = decode(request.olds), _present(decode(request.news))
         failures = object_failures(kind.inputs, new)
         if not failures:
-            failures = kind.check(plain(old), plain(new))
+            failures = self._run(request.urn, context, lambda _: kind.check(plain(old), plain(new)))
             for text in kind.notices(plain(old), plain(new)):
                 self._log(request.urn, text, ephemeral=False)
         return provider_pb2.CheckResponse(
