@@ -2,8 +2,11 @@
 
 import http.client
 import json
-import socket
 from pathlib import Path
+
+from providers.local.unix_http import UnixConnection
+
+_TIMEOUT_S = 5
 
 
 class AdminUnreachableError(Exception):
@@ -52,7 +55,7 @@ class Admin:
         return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
 
     def _get(self, target: str) -> str:
-        connection = _UnixConnection(self._path)
+        connection = UnixConnection(self._path, _TIMEOUT_S)
         try:
             connection.request("GET", target)
             return connection.getresponse().read().decode()
@@ -60,14 +63,3 @@ class Admin:
             raise AdminUnreachableError(str(error)) from error
         finally:
             connection.close()
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=5)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))

@@ -15,6 +15,7 @@ from typing import Any
 
 from providers.kind import OperationError
 from providers.local.layout import Layout, private_folder, replace_file, replace_json
+from providers.local.unix_http import UnixConnection
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "XDG_RUNTIME_DIR")
 _PASSED_ON_TOO = (
@@ -180,10 +181,8 @@ class Supervisor:
     # -- how it is asked
 
     def _call(self, method: str, *args: Any) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport  # noqa: PLC0415 (30 ms that a preview need not pay)
-
-        transport = SupervisorTransport(None, None, f"unix://{self._layout.supervisor_socket}")
-        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+        transport = _Transport(self._layout.supervisor_socket)
+        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as server:
             return getattr(server.supervisor, method)(*args)
 
     def _pid(self) -> int | None:
@@ -193,10 +192,14 @@ class Supervisor:
             return None
 
 
-def accepts(path: Path) -> bool:
-    """Whether something listens at a unix socket."""
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
+class _Transport(xmlrpc.client.Transport):
+    # supervisor has one too, which imports all of supervisor.
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: object) -> UnixConnection:
+        return UnixConnection(self._path, timeout=None)
 
 
 def _value(text: object) -> str:

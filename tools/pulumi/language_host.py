@@ -1,8 +1,8 @@
 """Stand-in for `pulumi-language-python` where Pulumi's own release cannot be downloaded.
 
 The engine starts this process, reads a port from its first line and asks it over gRPC to run programs and policy packs.
-Pulumi's language host is part of its release archive only; the CLI built from the Go module comes without it. This one runs
-a project that has its virtual environment in place and does nothing else (no dependency installation, no code generation).
+Pulumi's language host is part of its release archive only; the CLI built from the Go module comes without it. This one
+runs a project that has its virtual environment in place and does nothing else: it installs and generates nothing.
 """
 
 import json
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,10 +100,19 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         yield language_pb2.RunPluginResponse(exitcode=code)
 
 
+def end_with_parent() -> None:
+    """End this process and the program under it when the engine is gone without having said so."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+
 def main() -> None:
     """Serve until the engine ends this process."""
     # The engine ends its plugins by SIGINT, each in a process group of its own, and kills after 5 s.
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    threading.Thread(target=end_with_parent, daemon=True).start()
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", 400 << 20)])
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")

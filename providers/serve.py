@@ -1,0 +1,49 @@
+"""Serves the engine that started this process, and ends with it."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from providers.api_key import ApiKey
+from providers.local.deployment import Deployment
+from providers.local.environment_kind import Environment
+from providers.local.gateway import Gateway
+from providers.local.host import Host
+from providers.local.model import Model
+from providers.local.route import Route
+from providers.protocol import Servicer
+
+VERSION = "0.1.0"
+GRACE_S = 30.0
+"""How long operations under way may take to clean up once the engine is gone."""
+
+
+def serve() -> None:
+    """Print the port and serve until the engine ends this process or dies."""
+    engine = sys.argv[1] if len(sys.argv) > 1 else ""
+    # The engine ends its plugins by SIGINT, each in a process group of its own, once it needs nothing more of them.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    servicer = Servicer(VERSION, (ApiKey(), Host(), Gateway(), Model(), Environment(), Deployment(), Route()), engine)
+    server = grpc.server(ThreadPoolExecutor(max_workers=64), options=[("grpc.max_receive_message_length", 400 << 20)])
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)  # noqa: T201 (the protocol: the engine reads the port here)
+    threading.Thread(target=_end_with_parent, args=(servicer,), daemon=True).start()
+    server.wait_for_termination()
+
+
+def _end_with_parent(servicer: Servicer) -> None:
+    # A parent-death signal would follow the engine's thread, not its process, so the parent is watched instead.
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    servicer.cancel()
+    servicer.wait_idle(GRACE_S)
+    os._exit(1)
