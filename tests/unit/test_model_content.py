@@ -127,14 +127,21 @@ def test_many_at_once_make_one_whole_copy(folder: Path, tmp_path: Path) -> None:
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=copy) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert content(destination) == content(folder)
-    assert list(destination.parent.iterdir()) == [destination]
+    for _ in range(20):  # a race shows itself now and then only
+        write_damaged(destination)
+        threads = [threading.Thread(target=copy) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert content(destination) == content(folder)
+        assert list(destination.parent.iterdir()) == [destination]
+
+
+def write_damaged(destination: Path) -> None:
+    destination.mkdir(parents=True, exist_ok=True)
+    (destination / "MLmodel").write_text("damaged")
 
 
 records = st.lists(st.lists(st.text(max_size=4), max_size=3).map(tuple), max_size=3)
