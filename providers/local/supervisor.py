@@ -1,8 +1,8 @@
 """The supervisord of a local stack: it keeps Envoy and the scoring processes up when neither engine nor plugin runs."""
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -83,6 +83,7 @@ class Supervisor:
             stderr=subprocess.DEVNULL,
             env=base_environment(),
             cwd=layout.supervisor,
+            umask=0o077,  # its own setting is for a daemon only
         )
         deadline = time.monotonic() + START_S
         while not self.alive():
@@ -101,6 +102,8 @@ class Supervisor:
             return
         deadline = time.monotonic() + STOP_S
         while pid is not None and Path(f"/proc/{pid}").exists():
+            with suppress(ChildProcessError):  # one that this very process started has to be waited for to be gone
+                os.waitpid(pid, os.WNOHANG)
             if time.monotonic() > deadline:
                 raise OperationError(f"supervisord (process {pid}) did not end in {STOP_S:.0f} s")
             time.sleep(0.05)
@@ -136,7 +139,7 @@ class Supervisor:
                 "sockets": [str(path) for path in sockets],
             },
         )
-        section = _program(program, spec, log, replicas, stop_wait_s)
+        section = _program(self._layout, program, spec=spec, log=log, replicas=replicas, stop_wait_s=stop_wait_s)
         with self._layout.exclusive("supervisor"):
             replace_file(spec.with_suffix(".conf"), section)
             self._call("reloadConfig")
@@ -202,28 +205,38 @@ class _Transport(xmlrpc.client.Transport):
         return UnixConnection(self._path, timeout=None)
 
 
-def _value(text: object) -> str:
-    """As supervisord's configuration needs it: a percent sign begins an expansion there."""
-    return str(text).replace("%", "%%")
+# supervisord's configuration cannot hold every path: " ;" and " #" begin a comment in it, whatever is quoted. What is
+# in the state folder is therefore named from supervisord's own folder, in which it runs.
+
+
+def _place(layout: Layout, path: Path) -> str:
+    inside = path.is_relative_to(layout.state)
+    return _literal(os.path.relpath(path, layout.supervisor) if inside else str(path))
+
+
+def _word(text: str) -> str:
+    """One word of a command: read by the shell's rules, where a backslash takes every meaning from what follows."""
+    return _literal(re.sub(r"([^\w./-])", r"\\\1", text))
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")  # begins an expansion
 
 
 def _supervisord(layout: Layout) -> str:
-    folder = _value(layout.supervisor)
-    socket_path = _value(layout.supervisor_socket)
     return f"""\
 [supervisord]
 nodaemon=true
 silent=true
-logfile={folder}/supervisord.log
+logfile=supervisord.log
 logfile_maxbytes={LOG_BYTES}
 logfile_backups=1
-pidfile={folder}/supervisord.pid
-childlogdir={folder}
-umask=077
+pidfile=supervisord.pid
+childlogdir=.
 identifier=tidegate
 
 [unix_http_server]
-file={socket_path}
+file={_place(layout, layout.supervisor_socket)}
 chmod=0600
 
 [rpcinterface:supervisor]
@@ -234,11 +247,11 @@ files=programs/*.conf
 """
 
 
-def _program(program: str, spec: Path, log: Path, replicas: int, stop_wait_s: int) -> str:
+def _program(layout: Layout, program: str, *, spec: Path, log: Path, replicas: int, stop_wait_s: int) -> str:
     # A crash is answered by a restart at once, a crash in the first second by ever longer pauses, without an end.
     return f"""\
 [program:{program}]
-command="{_value(sys.executable)}" -I -S "{_value(_LAUNCH)}" "{_value(spec)}" %(process_num)d
+command={_word(sys.executable)} -I -S {_word(str(_LAUNCH))} {_place(layout, spec)} %(process_num)d
 process_name=%(process_num)d
 numprocs={replicas}
 autostart=true
@@ -250,7 +263,7 @@ stopwaitsecs={stop_wait_s}
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={_value(log.with_suffix(""))}-%(process_num)d.log
+stdout_logfile={_place(layout, log.with_suffix(""))}-%(process_num)d.log
 stdout_logfile_maxbytes={LOG_BYTES}
 stdout_logfile_backups=2
 """

@@ -1,4 +1,4 @@
-"""The plugin as the engine meets it: over gRPC, with a small kind of resource and an engine that keeps what it is told."""
+"""The plugin as the engine meets it: over gRPC, with a small kind of resource and an engine that keeps its messages."""
 
 import threading
 from collections.abc import Callable, Iterator
