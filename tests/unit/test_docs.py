@@ -1,0 +1,78 @@
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from cli.main import app
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "docs" / "reference" / "stack-config.md"
+COMMAND = ROOT / "docs" / "reference" / "cli.md"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def properties(schema: Any) -> Iterator[str]:
+    """The names of all properties at any depth."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for child in schema.values():
+            yield from properties(child)
+    elif isinstance(schema, list):
+        for child in schema:
+            yield from properties(child)
+
+
+def spans(text: str) -> Iterator[str]:
+    """What stands between single backticks."""
+    return (match[1] for match in re.finditer(r"`([^`\n]+)`", text))
+
+
+def commands(command: Any, words: str) -> Iterator[Any]:
+    """Every command that does something, by its words."""
+    if isinstance(command, TyperGroup):
+        for word, child in command.commands.items():
+            yield from commands(child, f"{words} {word}")
+    else:
+        yield pytest.param(words, command, id=words)
+
+
+KNOWN = set(properties(json.loads((ROOT / "schema" / "stack.schema.json").read_text()))) - {"config"}
+
+
+def test_the_reference_mentions_every_key_of_the_schema() -> None:
+    mentioned = {part for span in spans(CONFIG.read_text()) for part in [span, *span.split(".")]}
+    assert not {key for key in KNOWN if key not in mentioned and f"{key}:" not in mentioned}
+
+
+def test_the_reference_has_no_key_that_is_not_in_the_schema() -> None:
+    first_cells = re.findall(r"^\| (`[^|]+?) \|", CONFIG.read_text(), re.MULTILINE)
+    written = {part for cell in first_cells for span in spans(cell) for part in span.strip(".").split(".")}
+    assert len(written) > 60
+    assert not written - KNOWN
+
+
+@pytest.mark.parametrize(("words", "command"), list(commands(typer.main.get_command(app), "tidegate")))
+def test_the_reference_has_every_command_with_its_options(words: str, command: TyperCommand) -> None:
+    section = re.search(rf"^## `{words}\b.*?(?=^## |\Z)", COMMAND.read_text(), re.MULTILINE | re.DOTALL)
+    assert section
+    mentioned = set(spans(COMMAND.read_text().split("\n## ")[0])) | set(spans(section[0]))
+    options = {name for each in command.params if isinstance(each, TyperOption) for name in each.opts}
+    assert options
+    assert not options - mentioned
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_the_tests_that_the_readme_names_are_there() -> None:
+    named = re.findall(r"`((?:runtime/)?tests/[^`]+)`", (ROOT / "README.md").read_text())
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
