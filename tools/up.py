@@ -142,7 +142,7 @@ def run() -> None:
     try:
         main()
     except CliError as error:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/] {error}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {error}")
         sys.exit(1)
 
 
