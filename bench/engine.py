@@ -30,8 +30,8 @@ def run() -> Section:
     return Section(
         "The engine with nothing to do, and what runs while idle",
         "python -m bench engine",
-        "`pulumi up --yes` (preview and update) on the README's stack of 13 resources, with nothing changed, beside an "
-        f"empty Python program on the same engine: {ROUNDS} rounds in turn. Then `make up` once more without its setup, "
+        "`pulumi up --yes` (preview and update) on the README's stack of 13 resources, nothing changed, beside an "
+        f"empty Python program on the same engine: {ROUNDS} rounds in turn. Then `make up` again, setup left out, "
         "and the memory (proportional set size) of everything that the stack keeps running.",
         (
             Figure("empty program", f"{median(other for other, _ in pairs):.2f} s"),

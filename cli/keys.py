@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from cli.errors import CliError
 from cli.project import Project
+from cli.stack_file import StackFile
 
 NAMES = ("primary", "secondary")
 
@@ -25,22 +24,17 @@ def rotate(project: Project, endpoint: str, name: str, *, quiet: bool) -> int:
     A key that the config gives is not rotated: another one has to be given.
     """
     _require_name(name)
-    yaml = _round_trip()
-    document = yaml.load(project.stack_file)
-    config = document.get("config") or {}
-    spec = (config.get("tidegate:endpoints") or {}).get(endpoint)
-    if not isinstance(spec, dict):
-        raise CliError(f"{project.stack_file.name} has no endpoint {endpoint!r} under tidegate:endpoints")
-    if _given(config, endpoint, name):
+    file = StackFile(project)
+    spec = file.endpoint(endpoint)
+    if _given(file.config, endpoint, name):
         raise CliError(
             f"the {name} key of {endpoint} is given in tidegate:keys; give another one: "
             f"pulumi config set --secret --path 'tidegate:keys.{endpoint}.{name}'"
         )
     rotation = spec.setdefault("keyRotation", {})
     rotation[name] = int(rotation.get(name, 1)) + 1
-    with project.stack_file.open("w") as file:
-        yaml.dump(document, file)
-    project.pulumi("up", "--yes", "--skip-preview", *(["--suppress-outputs", "--suppress-progress"] if quiet else []))
+    file.save()
+    project.up(quiet=quiet)
     return rotation[name]
 
 
@@ -48,14 +42,6 @@ def _given(config: Any, endpoint: str, name: str) -> bool:
     keys = config.get("tidegate:keys") or {}
     # One `secure:` value may hide them all.
     return "secure" in keys or name in (keys.get(endpoint) or {})
-
-
-def _round_trip() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
 
 
 def _require_name(name: str) -> None:

@@ -13,12 +13,15 @@ from cli import keys as key_commands
 from cli import logs as log_files
 from cli.errors import CliError
 from cli.project import LOCAL, Project
+from cli.promote import promote
 from cli.score import read_data, score
 from cli.status import report
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="TIDEGATE_STACK", help="The stack to ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
+
+_COLUMNS = ("version", "percent", "role", "replicas", "restarts", "in flight", "requests", "5xx")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
@@ -35,10 +38,9 @@ def status(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
         return
     for name, endpoint in found["endpoints"].items():
         out.print(f"[bold]{name}[/]  {endpoint['address']}  auth: {endpoint['auth']}")
-        table = Table("version", "percent", "role", "replicas", "restarts", box=None, pad_edge=False)
+        table = Table(*_COLUMNS, box=None, pad_edge=False)
         for version, each in endpoint["versions"].items():
-            replicas = f"{each['ready']}/{each['replicas']} ready" if each["replicas"] else "not running"
-            table.add_row(version, f"{each['percent']} %", ", ".join(each["roles"]), replicas, str(each["restarts"]))
+            table.add_row(version, f"{each['percent']} %", ", ".join(each["roles"]), *_running(each))
         out.print(table)
 
 
@@ -102,6 +104,22 @@ def keys_rotate(
         )
 
 
+@app.command(name="promote")
+def promote_command(
+    endpoint: Endpoint,
+    version: Annotated[str, typer.Argument(help="The version to promote.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the control and the default, with all the traffic, by one config edit and one `pulumi up`."""
+    project = Project.find(stack)
+    promote(project, endpoint, version, quiet=as_json)
+    if as_json:
+        _json({"endpoint": endpoint, "version": version})
+    else:
+        out.print(f"{version} is the control and the default of {endpoint} now, with 100 %")
+
+
 @app.command()
 def logs(
     endpoint: Endpoint,
@@ -132,6 +150,13 @@ def run() -> None:
         # The reader (`| head`) has what it wanted; Python must not try to flush the rest at its end.
         sys.stdout = Path("/dev/null").open("w")  # noqa: SIM115 (for the interpreter's own shutdown)
         sys.exit(0)
+
+
+def _running(version: dict[str, Any]) -> list[str]:
+    if not version.get("replicas"):
+        return ["not running"]
+    counts = (version[name] for name in ("restarts", "in_flight", "requests", "server_errors"))
+    return [f"{version['ready']}/{version['replicas']} ready", *map(str, counts)]
 
 
 def _json(value: Any) -> None:

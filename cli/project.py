@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ class Project:
         outcome = subprocess.run(command, check=False, cwd=self.root, env=self.environment())
         if outcome.returncode:
             raise CliError(f"pulumi {' '.join(arguments)} failed (exit code {outcome.returncode})")
+
+    def up(self, *, quiet: bool) -> None:
+        """Run `pulumi up`; `quiet` keeps standard output free for what the command itself prints."""
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.stack]
+        stdout = sys.stderr if quiet else None
+        outcome = subprocess.run(command, check=False, cwd=self.root, env=self.environment(), stdout=stdout)
+        if outcome.returncode:
+            raise CliError(
+                f"pulumi up failed (exit code {outcome.returncode}); the config is changed, pulumi up goes on"
+            )
 
     def outputs(self, *, secrets: bool = False) -> dict[str, Any]:
         """The stack's outputs; keys only where asked for."""

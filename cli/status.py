@@ -1,5 +1,6 @@
 """What runs, by endpoint and version."""
 
+from dataclasses import asdict
 from typing import Any
 
 from cli.project import LOCAL, Project
@@ -7,32 +8,40 @@ from tidegate.targets.local_paths import state_folder
 
 
 def report(project: Project) -> dict[str, Any]:
-    """The stack's endpoints as its outputs have them, each version with its roles and its processes."""
+    """The stack's endpoints as its outputs have them, each version with its roles, its processes and its requests."""
     outputs = project.outputs()
-    processes = _processes(project) if project.stack == LOCAL else {}
+    running = _running(project)
     return {
         "stack": project.stack,
         "address": outputs.get("address"),
         "endpoints": {
-            name: {**endpoint, "versions": _versions(name, endpoint, processes)}
+            name: {**endpoint, "versions": _versions(name, endpoint, running)}
             for name, endpoint in sorted(outputs.get("endpoints", {}).items())
         },
     }
 
 
-def _versions(name: str, endpoint: dict[str, Any], processes: dict[tuple[str, str], dict[str, int]]) -> dict[str, Any]:
-    nothing = {"replicas": 0, "ready": 0, "restarts": 0}
+def _versions(name: str, endpoint: dict[str, Any], running: dict[tuple[str, str], dict[str, int]]) -> dict[str, Any]:
     return {
         version: {
             "percent": percent,
-            "roles": [role for role in ("default", "control") if endpoint.get(role) == version],
-            **processes.get((name, version), nothing),
+            "roles": _roles(endpoint, version),
+            **running.get((name, version), {}),
         }
         for version, percent in sorted(endpoint["versions"].items())
     }
 
 
-def _processes(project: Project) -> dict[tuple[str, str], dict[str, int]]:
-    from providers.local.inspection import replicas  # noqa: PLC0415 (not where the stack is elsewhere)
+def _roles(endpoint: dict[str, Any], version: str) -> list[str]:
+    roles = [role for role in ("default", "control") if endpoint.get(role) == version]
+    compared = endpoint.get("control") not in (None, version)
+    return [*roles, "treatment"] if compared else roles
 
-    return replicas(state_folder(project.root, project.stack))
+
+def _running(project: Project) -> dict[tuple[str, str], dict[str, int]]:
+    if project.stack != LOCAL:
+        return {}
+    from providers.local.inspection import running_versions  # noqa: PLC0415 (not where the stack is elsewhere)
+
+    found = running_versions(state_folder(project.root, project.stack))
+    return {version: asdict(running) for version, running in found.items()}

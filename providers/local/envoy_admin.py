@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from pathlib import Path
 
 from providers.local.unix_http import UnixConnection
@@ -40,15 +41,15 @@ class Admin:
         stats = self._stats("filter=update_(rejected|failure)$")
         return sum(int(str(value)) for value in stats.values())
 
+    def requests(self, cluster: str) -> dict[str, int]:
+        """A cluster's requests: `active` now; `total`, and those answered `5xx`, since the cluster was added."""
+        prefix = f"cluster.{cluster}.upstream_rq_"
+        stats = self._stats(f"filter=^{re.escape(prefix)}(active|total|5xx)$")
+        return {name.removeprefix(prefix): int(str(value)) for name, value in stats.items()}
+
     def in_flight(self, cluster: str) -> int:
         """The requests that a cluster is working on."""
-        return int(
-            str(
-                self._stats(f"filter=^cluster\\.{cluster}\\.upstream_rq_active$").get(
-                    f"cluster.{cluster}.upstream_rq_active", 0
-                )
-            )
-        )
+        return self.requests(cluster).get("active", 0)
 
     def _stats(self, query: str) -> dict[str, object]:
         answer = json.loads(self._get(f"/stats?format=json&{query}"))

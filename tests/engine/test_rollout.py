@@ -1,5 +1,6 @@
 """What a user does with an endpoint day by day: weights, default, versions, keys."""
 
+import json
 from collections import Counter
 
 import httpx
@@ -137,3 +138,36 @@ def test_the_second_up_changes_nothing(stack):
     stack.up().require()
     stack.up("--expect-no-changes").require()
     stack.pulumi("refresh", "--yes", "--expect-no-changes", "--non-interactive").require()
+
+
+def test_a_treatment_is_promoted_in_one_change(stack):
+    stack.endpoints = {
+        "echo": {
+            "versions": {
+                "one": stack.version("one", traffic=90, default=True, control=True),
+                "two": stack.version("two", traffic=10),
+            }
+        }
+    }
+    stack.up().require()
+    client = stack.client("echo")
+    for _ in range(3):
+        client.post(V1, json=1, headers={"x-tidegate-version": "two"}).raise_for_status()
+    status = json.loads(stack.tidegate("status", "--json").require().output)["endpoints"]["echo"]["versions"]
+    assert {name: version["roles"] for name, version in status.items()} == {
+        "one": ["default", "control"],
+        "two": ["treatment"],
+    }
+    assert (status["two"]["requests"], status["two"]["server_errors"], status["two"]["ready"]) == (3, 0, 1)
+
+    before = stack.pids("tidegate_runtime")
+    assert json.loads(stack.tidegate("promote", "echo", "two", "--json").require().output) == {
+        "endpoint": "echo",
+        "version": "two",
+    }
+    outputs = stack.outputs()["endpoints"]["echo"]
+    assert (outputs["default"], outputs["control"], outputs["versions"]) == ("two", "two", {"one": 0, "two": 100})
+    assert answered(client, 50) == {"two": 50}
+    assert client.post(V1, json=1, headers={"x-tidegate-version": "one"}).json()["version"] == "one"
+    assert stack.pids("tidegate_runtime") == before
+    assert "no version 'three'" in stack.tidegate("promote", "echo", "three").require_failure().output
