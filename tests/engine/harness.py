@@ -107,8 +107,11 @@ class Stack:
             "tidegate:endpoints": self.endpoints,
             **self.extra,
         }
-        with (self.root / "Pulumi.local.yaml").open("w") as file:
-            YAML().dump({"config": config}, file)
+        path = self.root / "Pulumi.local.yaml"
+        before = YAML(typ="safe").load(path.read_text()) if path.exists() else {}
+        salt = {name: value for name, value in before.items() if name == "encryptionsalt"}  # `secure:` values need it
+        with path.open("w") as file:
+            YAML().dump({**salt, "config": config}, file)
 
     # -- commands
 

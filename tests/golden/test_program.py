@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import pytest
@@ -36,10 +36,10 @@ OUTPUTS: dict[str, dict[str, Any]] = {
 class Nothing(Mocks):
     """The recorder answers by itself; a program that reads or calls anything else fails."""
 
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+    def new_resource(self, args: MockResourceArgs) -> NoReturn:
         raise AssertionError(f"{args.name} is read")
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
+    def call(self, args: MockCallArgs) -> NoReturn:
         raise AssertionError(f"{args.token} is called")
 
 
