@@ -1,10 +1,9 @@
 """An endpoint's keys: shown by this command alone, made new by a number in the config."""
 
-from typing import Any
-
 from cli.errors import CliError
 from cli.project import Project
 from cli.stack_file import StackFile
+from tidegate.findings import ConfigError
 
 NAMES = ("primary", "secondary")
 
@@ -26,22 +25,41 @@ def rotate(project: Project, endpoint: str, name: str, *, quiet: bool) -> int:
     _require_name(name)
     file = StackFile(project)
     spec = file.endpoint(endpoint)
-    if _given(file.config, endpoint, name):
+    place = _given(file.config.get("tidegate:keys"), endpoint, name) or _given_by_v1(project, endpoint, name)
+    if place:
         raise CliError(
-            f"the {name} key of {endpoint} is given in tidegate:keys; give another one: "
+            f"the {name} key of {endpoint} is given in {place}; give another one: "
             f"pulumi config set --secret --path 'tidegate:keys.{endpoint}.{name}'"
         )
     rotation = spec.setdefault("keyRotation", {})
-    rotation[name] = int(rotation.get(name, 1)) + 1
+    rotation[name] = rotation.get(name, 1) + 1
     file.save()
     project.up(quiet=quiet)
     return rotation[name]
 
 
-def _given(config: Any, endpoint: str, name: str) -> bool:
-    keys = config.get("tidegate:keys") or {}
-    # One `secure:` value may hide them all.
-    return "secure" in keys or name in (keys.get(endpoint) or {})
+def _given(keys: object, endpoint: str, name: str) -> str:
+    """The place in the stack's config that gives the key; one `secure:` value may hide it at any depth."""
+    for step in (endpoint, name):
+        if not isinstance(keys, dict):
+            break
+        if "secure" in keys:
+            return "tidegate:keys"
+        keys = keys.get(step)
+    return "tidegate:keys" if keys else ""
+
+
+def _given_by_v1(project: Project, endpoint: str, name: str) -> str:
+    from tidegate.config import from_file  # noqa: PLC0415 (the specs take longer to import than all else here)
+
+    try:
+        environment = from_file(project.stack_file, root=project.root)
+    except ConfigError as error:
+        raise CliError(str(error)) from error
+    (spec,) = [each for each in environment.endpoints if each.name == endpoint]
+    if spec.auth != "key":
+        raise CliError(f"endpoint {endpoint} asks for no key (auth: {spec.auth})")
+    return "a deployment file of its versions (keys)" if getattr(spec.keys, name) else ""
 
 
 def _require_name(name: str) -> None:

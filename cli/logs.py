@@ -1,5 +1,6 @@
 """What the scoring processes of a local version wrote."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,11 +39,17 @@ def read(project: Project, endpoint: str, version: str, *, lines: int, follow: b
             f"nothing was logged by version {version} of endpoint {endpoint}; "
             f"logs are there of: {', '.join(known) or 'none'}"
         )
-    for path in files:
-        for line in _last(path, lines):
-            yield Entry(_replica(path), line, several=len(files) > 1)
-    if follow:
-        yield from _follow(folder, {path: path.stat().st_size for path in files})
+    tails = {path: _Tail(path) for path in files}
+    for path, tail in tails.items():
+        for line in tail.last(lines, unfinished=not follow):
+            yield Entry(_replica(path), line, several=len(tails) > 1)
+    while follow:
+        for path in _files(folder):
+            if path not in tails:
+                tails[path] = _Tail(path)
+            for line in tails[path].new():
+                yield Entry(_replica(path), line, several=len(tails) > 1)
+        time.sleep(_POLL_S)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -51,29 +58,44 @@ def _files(folder: Path) -> list[Path]:
     return running or found
 
 
-def _last(path: Path, lines: int) -> list[str]:
-    # One rotated file before the current one, so that a log that has just been rotated is not empty.
-    older = path.with_name(path.name + ".1")
-    text = (older.read_text(errors="replace") if older.exists() else "") + path.read_text(errors="replace")
-    return text.splitlines()[-lines:] if lines else []
+class _Tail:
+    """One log file, read on from where it was left, also when it is rotated meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._unfinished = b""
+
+    def last(self, count: int, *, unfinished: bool) -> list[str]:
+        """The last lines up to now, on request with the one that has no end yet; `new` goes on behind them."""
+        # One rotated file before the current one, so that a log that has just been rotated is not empty.
+        older = self._path.with_name(self._path.name + ".1")
+        self._unfinished = older.read_bytes() if older.exists() else b""
+        found = list(self._read())
+        if unfinished and self._unfinished:
+            found.append(_text(self._unfinished))
+        return found[-count:] if count else []
+
+    def new(self) -> Iterator[str]:
+        """The lines that were finished since; what is left of a file that was rotated comes first."""
+        yield from self._read()
+        try:
+            rotated = self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino
+        except FileNotFoundError:
+            return  # between the two steps of a rotation, or removed with its deployment
+        if rotated:
+            yield from self._read()
+            self._file.close()
+            self._file = self._path.open("rb")
+            yield from self._read()
+
+    def _read(self) -> Iterator[str]:
+        *finished, self._unfinished = (self._unfinished + self._file.read()).split(b"\n")
+        return map(_text, finished)
 
 
-def _follow(folder: Path, seen: dict[Path, int]) -> Iterator[Entry]:
-    while True:
-        for path in _files(folder):
-            size = path.stat().st_size
-            offset = seen.get(path, 0)
-            if size < offset:
-                offset = 0  # rotated
-            if size > offset:
-                with path.open(errors="replace") as file:
-                    file.seek(offset)
-                    text = file.read()
-                complete, newline, _ = text.rpartition("\n")
-                seen[path] = offset + len((complete + newline).encode())
-                for line in complete.splitlines():
-                    yield Entry(_replica(path), line, several=len(seen) > 1)
-        time.sleep(_POLL_S)
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")
 
 
 def _replica(path: Path) -> str:

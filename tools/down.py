@@ -4,10 +4,12 @@ import shutil
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.errors import CliError
 from cli.project import Project
-from tools.up import ROOT, drop_salt, has_secrets, heal
+from tools.passphrase import drop_salt, has_secrets
+from tools.up import ROOT, heal
 
 
 def main() -> None:
@@ -25,5 +27,5 @@ if __name__ == "__main__":
     try:
         main()
     except CliError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {error}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {escape(str(error))}")
         sys.exit(1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.main import run
 from tidegate.config import Environment, load
 from tidegate.findings import ConfigError, Finding
 
@@ -119,3 +120,65 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Projec
     """A maker of projects, for tests that run many examples: one folder, a fresh config each time."""
     root = tmp_path_factory.mktemp("project")
     return lambda: Project(root)
+
+
+class Command:
+    """The `tidegate` command in a project whose `pulumi` answers from files and keeps what it is asked."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self.root, self._monkeypatch, self._capfd = root, monkeypatch, capfd
+        engine = root / "engine"
+        engine.mkdir()
+        (engine / "pulumi").write_text(PULUMI)
+        (engine / "pulumi").chmod(0o755)
+        (root / ".tidegate").mkdir()
+        (root / ".tidegate" / "engine").write_text(str(engine))
+        (root / "Pulumi.yaml").write_text("name: tidegate\n")
+        monkeypatch.chdir(root)
+        self.outputs({})
+
+    def outputs(self, outputs: Values, keys: Values | None = None) -> None:
+        """What `pulumi stack output` answers."""
+        (self.root / "plain.json").write_text(json.dumps(outputs))
+        (self.root / "secrets.json").write_text(json.dumps(outputs | {"keys": keys or {}}))
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments with which `pulumi` was called, without those calls that only read."""
+        log = self.root / "calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line for line in lines if not line.startswith("stack output")]
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self._monkeypatch.setattr("sys.argv", ["tidegate", *arguments])
+        self._capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run()
+        captured = self._capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    def fails(self, *arguments: str) -> str:
+        """The one line of an error."""
+        code, out, err = self(*arguments)
+        assert (code, out) == (1, "")
+        assert "Traceback" not in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1, err
+        return err.removeprefix("error: ").strip()
+
+
+PULUMI = """\
+#!/bin/sh
+echo "$*" >>calls
+case "$*" in
+*--show-secrets*) cat secrets.json ;;
+"stack output"*) cat plain.json ;;
+up*) [ ! -e broken ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def tidegate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    return Command(tmp_path, monkeypatch, capfd)
