@@ -17,16 +17,14 @@ class Cors:
     def headers(self, scope: Scope) -> list[Header]:
         """The headers for the answer to a request; none where its origin is not among the allowed."""
         origin = scope.get("HTTP_ORIGIN", "")
-        if "*" in self._origins:
-            allowed = "*"
-        elif origin in self._origins:
+        if not origin:
+            allowed = "*" if "*" in self._origins else min(self._origins)
+        elif origin in self._origins or "*" in self._origins:
             allowed = origin
-        elif not origin and len(self._origins) == 1:
-            allowed = self._origins[0]
         else:
             return []
         headers = [("access-control-allow-origin", allowed)]
-        if len(self._origins) > 1:
+        if len(self._origins) > 1 or allowed == origin != self._origins[0]:
             headers.append(("vary", "Origin"))
         if scope["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in scope:
             headers.append(("access-control-allow-methods", _METHODS))
