@@ -18,13 +18,16 @@ def main() -> None:
     root = Path(pulumi.runtime.get_root_directory())
     try:
         environment = from_engine(os.environ["PULUMI_CONFIG"], root=root, stack=pulumi.get_stack())
+        for severity, log in (("warning", pulumi.log.warn), ("note", pulumi.log.info)):
+            found = [str(note) for note in environment.notes if note.severity == severity]
+            if found:
+                # One message, since the engine repeats the first line of each at every step.
+                log("\n  ".join([f"{severity}s on the configuration: {len(found)}", *found]))
+        # Only the target's own modules are imported: a local stack never pays for the cloud's.
+        import_module(f"stacks.{environment.target}").deploy(environment, root)
     except ConfigError as error:
         pulumi.log.error(str(error))
         raise SystemExit(SHOWN_TO_USER) from None
-    for note in environment.notes:
-        (pulumi.log.warn if note.severity == "warning" else pulumi.log.info)(str(note))
-    # Only the target's own modules are imported: a local stack never pays for the cloud's.
-    import_module(f"stacks.{environment.target}").deploy(environment, root)
 
 
 main()

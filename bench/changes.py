@@ -68,9 +68,9 @@ def run() -> Section:
         "python -m bench changes",
         f"{CLIENTS} keep-alive clients send requests without pause to one endpoint, with its primary key, while it is "
         f"changed {CHANGES} times in each of four ways, each time by a config edit and `pulumi up`: all traffic moved "
-        "to the other version, the secondary key rotated, a version's script edited, a version's replicas changed between "
-        "one and two. The time to effect of a weight is from the move of Envoy's route file to the sending of the "
-        "first request that the other version answered.",
+        "to the other version, the secondary key rotated, a version's script edited, a version's replicas changed "
+        "between one and two. The time to effect of a weight is from the move of Envoy's route file to the sending of "
+        "the first request that the other version answered.",
         (
             Figure("requests", f"{seen.requests:,}"),
             *(

@@ -18,7 +18,7 @@ class LocalMachine(pulumi.ComponentResource):
 
     def __init__(self, name: str, plan: LocalPlan, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tidegate:local:Machine", name, None, opts)
-        host = Host(f"{name}.host", plan.host, pulumi.ResourceOptions(parent=self))
+        host = Host(f"{name}.host", {**plan.host, "running": True}, pulumi.ResourceOptions(parent=self))
         self.state = host.output("state")
         self.gateway = Gateway(
             f"{name}.gateway", {**plan.gateway, "state": self.state}, pulumi.ResourceOptions(parent=self)

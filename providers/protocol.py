@@ -121,7 +121,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_outputs(kind, outputs),
-            inputs=request.inputs,
+            inputs=encode(_drifted(decode(request.inputs), plain(decode(request.properties)), outputs)),
             refresh_before_update=kind.refresh_before_update,
         )
 
@@ -188,6 +188,11 @@ def _abort(context: Any, code: grpc.StatusCode, text: str) -> NoReturn:
 def _present(properties: Mapping[str, Any]) -> Properties:
     """Without what is null: to the engine an absent property and a null one are the same."""
     return {key: value for key, value in properties.items() if value is not None}
+
+
+def _drifted(inputs: Properties, before: Properties, now: Properties) -> Properties:
+    """The inputs that would have made what is there now, so that the next difference shows what has drifted."""
+    return {key: now[key] if key in now and now[key] != before.get(key) else value for key, value in inputs.items()}
 
 
 def _outputs(kind: Kind, outputs: Properties) -> Any:

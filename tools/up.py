@@ -1,23 +1,25 @@
 """`make up`: the local stack, from nothing or from whatever an earlier run left."""
 
 import json
-import os
-import secrets
 import shlex
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from cli.errors import CliError
 from cli.project import LOCAL, Project, local_variables
 from cli.status import report
+from providers.local.deployment import remove_unknown
+from providers.local.layout import Layout
+from tidegate.targets.local_paths import state_folder
+from tools.passphrase import keep_out_of_git, make_passphrase
 
 ROOT = Path(__file__).absolute().parent.parent
 EXAMPLE = Path("examples/diabetes")
-SALT = "encryptionsalt:"
 say = Console(highlight=False, soft_wrap=True).print
 
 
@@ -25,11 +27,11 @@ def main() -> None:
     """Prepare, heal, deploy, tell."""
     project = Project(ROOT)
     prepare(project)
-    hide_salt(project)
     train()
     select_stack(project)
     heal(project)
     project.pulumi("up", "--yes", "--skip-preview")
+    keep_out_of_git(project)
     tell(project)
 
 
@@ -37,42 +39,12 @@ def prepare(project: Project) -> None:
     """Write the passphrase and the variables for plain `pulumi`; what is there already stays."""
     settings = project.settings
     (settings / "backend").mkdir(mode=0o700, parents=True, exist_ok=True)
-    passphrase = settings / "passphrase"
-    if not passphrase.exists():
-        if has_secrets(project):
-            raise CliError(
-                f"{project.stack_file.name} holds values (secure:) encrypted with a passphrase that is not in this "
-                f"checkout; put it into {passphrase}, or take the values and the line {SALT} out of the file"
-            )
-        drop_salt(project)
-        descriptor = os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
+    make_passphrase(project)
     variables = local_variables(project.root, (settings / "engine").read_text().strip())
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if name != "PATH"]
     engine, venv = variables["PATH"].split(":")[:2]
     lines.append(f'export PATH={shlex.quote(engine)}:{shlex.quote(venv)}:"$PATH"')
     (settings / "env").write_text("\n".join(lines) + "\n")
-
-
-def has_secrets(project: Project) -> bool:
-    """Whether the stack's config holds encrypted values."""
-    return "secure:" in project.stack_file.read_text()
-
-
-def drop_salt(project: Project) -> None:
-    """Take the salt out of the stack's config: it fits one passphrase, and the state has its own copy."""
-    lines = project.stack_file.read_text().splitlines(keepends=True)
-    project.stack_file.write_text("".join(line for line in lines if not line.startswith(SALT)))
-
-
-def hide_salt(project: Project) -> None:
-    """Keep the line that `pulumi up` writes into the stack's config out of git: it belongs to this checkout alone."""
-    clean = f"sed '/^{SALT}/d'"
-    subprocess.run(
-        ["git", "config", "--local", "filter.tidegate-local.clean", clean],
-        check=False, cwd=project.root, capture_output=True,
-    )  # fmt: skip
 
 
 def train() -> None:
@@ -97,18 +69,28 @@ def select_stack(project: Project) -> None:
 
 
 def heal(project: Project) -> None:
-    """Take away the lock and the pending operations of an update that was killed on this machine."""
+    """Take away what an update that was killed on this machine has left: its lock, what it had begun, what it ran."""
     dead = [lock for lock in (project.settings / "backend" / ".pulumi" / "locks").rglob("*.json") if _dead(lock)]
     if dead:
         say("an earlier pulumi was killed in the middle: releasing its lock")
         project.pulumi("cancel", "--yes")
+    deployment = _state(project)
+    if deployment.get("pending_operations"):
+        say("an earlier pulumi was killed in the middle: clearing what it had begun")
+        project.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        deployment = _state(project)
+    if dead:
+        known = {resource.get("id", "") for resource in deployment.get("resources", [])}
+        for identity in remove_unknown(Layout(state_folder(project.root, project.stack)), known):
+            say(f"ended {identity}, which it had started and not written down")
+
+
+def _state(project: Project) -> dict[str, Any]:
     exported = subprocess.run(
         ["pulumi", "stack", "export", "--stack", LOCAL],
         check=True, cwd=project.root, env=project.environment(), capture_output=True, text=True,
     )  # fmt: skip
-    if json.loads(exported.stdout)["deployment"].get("pending_operations"):
-        say("an earlier pulumi was killed in the middle: clearing what it had begun")
-        project.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    return json.loads(exported.stdout)["deployment"]
 
 
 def _dead(lock: Path) -> bool:

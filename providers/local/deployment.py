@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from providers.local.probe import healthy
 from providers.local.supervisor import Supervisor, base_environment
 from providers.local.xds import Xds
 from providers.values import UNKNOWN
+from tidegate.targets.envoy import ClusterPlan
 from tidegate.targets.local_paths import log_folder
 
 MAX_REQUESTS = 1024
@@ -65,22 +67,10 @@ class Deployment(Kind):
         running = _Running(Layout(Path(new["state"])), _identity(new))
         _sweep(running.layout)
         outputs = new | {"deployment": running.identity, "incarnation": uuid.uuid4().hex}
-        if not running.complete():
-            running.remove()
-            try:
-                running.start(call, new)
-            except BaseException:
-                running.keep_logs()
-                running.remove()
-                raise
-        Xds(running.layout).put_cluster(
-            {
-                "name": running.identity,
-                "version": new["version"],
-                "sockets": [str(path) for path in sockets(running.layout, running.identity, new["replicas"])],
-                "max_requests": MAX_REQUESTS,
-            }
-        )
+        if running.complete():
+            running.announce(new)
+        else:
+            running.start_anew(call, new)
         running.own(outputs["incarnation"])
         return running.identity, outputs
 
@@ -121,6 +111,14 @@ def name_of(identity: str) -> tuple[str, str]:
     return endpoint, rest.rpartition("-")[0]
 
 
+def remove_unknown(layout: Layout, known: Collection[str]) -> list[str]:
+    """Remove the deployments that no state knows, which a killed engine has made and not written down; their ids."""
+    unknown = [folder.name for folder in layout.deployments.glob("*") if folder.name not in known]
+    for identity in unknown:
+        _Running(layout, identity).remove()
+    return unknown
+
+
 def log_tail(layout: Layout, identity: str) -> str:
     """The last lines that the processes of a deployment wrote."""
     return _Running(layout, identity).log_tail()
@@ -152,7 +150,17 @@ class _Running:
     def retired(self) -> bool:
         return (self._folder / "retired").exists()
 
-    def start(self, call: Call, new: Properties) -> None:
+    def start_anew(self, call: Call, new: Properties) -> None:
+        """Start the processes after whatever is left of earlier ones; nothing but the log stays where that fails."""
+        self.remove()
+        try:
+            self._start(call, new)
+        except BaseException:
+            self.keep_logs()
+            self.remove()
+            raise
+
+    def _start(self, call: Call, new: Properties) -> None:
         private_folder(self._folder)
         replace_file(self._folder / "starting", str(os.getpid()))
         call.progress("copying the script")
@@ -174,8 +182,19 @@ class _Running:
             stop_wait_s=new["scoringTimeoutMs"] // 1000 + 5,
         )
         self._wait_ready(call, places, new["startupSeconds"])
+        self.announce(new)
         (self._folder / "ready").touch()
         (self._folder / "starting").unlink()
+
+    def announce(self, new: Properties) -> None:
+        """Tell the gateway of the processes."""
+        plan: ClusterPlan = {
+            "name": self.identity,
+            "version": new["version"],
+            "sockets": [str(path) for path in sockets(self.layout, self.identity, new["replicas"])],
+            "max_requests": MAX_REQUESTS,
+        }
+        Xds(self.layout).put_cluster(plan)
 
     def _wait_ready(self, call: Call, places: list[Path], limit_s: int) -> None:
         began = said = time.monotonic()

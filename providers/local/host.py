@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import ClassVar
 
-from providers.kind import TEXT, Call, Failure, Kind, Properties
+from providers.kind import BOOLEAN, TEXT, Call, Failure, Kind, Properties
 from providers.local.layout import Layout, private_folder
 from providers.local.supervisor import Supervisor
 
@@ -13,7 +13,7 @@ class Host(Kind):
     """Made first, deleted last: everything else of the stack lives in its folder and under its supervisord."""
 
     type = "tidegate-serving:local:Host"
-    inputs: ClassVar = {"state": TEXT}
+    inputs: ClassVar = {"state": TEXT, "running": BOOLEAN}
     replace_on = frozenset({"state"})
     refresh_before_update = True
 
@@ -34,8 +34,14 @@ class Host(Kind):
         return new["state"], dict(new)
 
     def read(self, identity: str, outputs: Properties) -> Properties | None:
-        """Gone after a reboot, or when supervisord was ended."""
-        return outputs if Supervisor(Layout(Path(identity))).alive() else None
+        """Not running after a reboot, or when supervisord was ended; gone where its folder is, too."""
+        layout = Layout(Path(identity))
+        running = Supervisor(layout).alive()
+        return outputs | {"running": running} if running or layout.state.exists() else None
+
+    def update(self, call: Call, identity: str, old_outputs: Properties, new: Properties) -> Properties:
+        """Start supervisord where it no longer runs."""
+        return self.create(call, new)[1]
 
     def delete(self, call: Call, identity: str, outputs: Properties) -> None:
         """End every process of the stack and remove its folder."""

@@ -11,6 +11,8 @@ from collections import Counter
 import httpx
 import pytest
 
+from providers.local.deployment import remove_unknown
+from providers.local.layout import Layout
 from tests.engine.harness import wait_until
 
 pytestmark = pytest.mark.engine
@@ -150,4 +152,23 @@ def test_destroy_leaves_no_process_socket_or_file(serving):
     assert stack.processes()
     stack.destroy().require()
     assert not stack.processes()
+    assert not stack.state.exists()
+
+
+def test_deployments_that_no_state_knows_are_ended(serving):
+    stack = serving
+    known = [folder.name for folder in (stack.state / "deployments").iterdir() if ".one-" in folder.name]
+    stack.up().require()
+    (unknown,) = remove_unknown(Layout(stack.state), known)
+    assert unknown.startswith("echo.two-")
+    assert not [command for command in stack.processes().values() if unknown in command]
+    assert stack.client("echo").post("/echo/score", json=1, headers={"x-tidegate-version": "one"}).status_code == 200
+
+
+def test_destroy_works_after_a_reboot(serving):
+    stack = serving
+    (supervisord,) = stack.pids("supervisor.supervisord")
+    os.kill(supervisord, signal.SIGKILL)
+    wait_until(lambda: not stack.processes())
+    stack.destroy().require()
     assert not stack.state.exists()
