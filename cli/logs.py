@@ -27,11 +27,19 @@ class Entry:
         return f"[{self.replica}] {self.line}" if self.several else self.line
 
 
+def read_failed(project: Project, endpoint: str, version: str, *, lines: int) -> Iterator[Entry]:
+    """The last `lines` lines of each replica of the version's last start that failed."""
+    files = sorted(_folder(project, endpoint, version).glob("failed-*.log"))
+    if not files:
+        raise CliError(f"no start of version {version} of endpoint {endpoint} has failed")
+    for path in files:
+        for line in _Tail(path).last(lines, unfinished=True):
+            yield Entry(_replica(path), line, several=len(files) > 1)
+
+
 def read(project: Project, endpoint: str, version: str, *, lines: int, follow: bool) -> Iterator[Entry]:
     """The last `lines` lines of each replica, and those that follow; of the last failed start where nothing runs."""
-    if project.stack != LOCAL:
-        raise CliError(f"logs of stack {project.stack} cannot be read yet; only those of stack {LOCAL}")
-    folder = log_folder(state_folder(project.root, project.stack), endpoint, version)
+    folder = _folder(project, endpoint, version)
     files = _files(folder)
     if not files:
         known = sorted(f"{path.parent.name} {path.name}" for path in folder.parent.parent.glob("*/*") if path.is_dir())
@@ -50,6 +58,12 @@ def read(project: Project, endpoint: str, version: str, *, lines: int, follow: b
             for line in tails[path].new():
                 yield Entry(_replica(path), line, several=len(tails) > 1)
         time.sleep(_POLL_S)
+
+
+def _folder(project: Project, endpoint: str, version: str) -> Path:
+    if project.stack != LOCAL:
+        raise CliError(f"logs of stack {project.stack} cannot be read yet; only those of stack {LOCAL}")
+    return log_folder(state_folder(project.root, project.stack), endpoint, version)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -127,12 +127,20 @@ def logs(
     version: Annotated[str, typer.Argument(help="The version's name.")],
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", "-p", help="The last start that failed, while an older one serves.")
+    ] = False,
     lines: Annotated[int, typer.Option(min=0, help="How many of the last lines to begin with.")] = 1000,
     stack: Stack = LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Show what a version's scoring processes wrote, also while it starts and after it crashed."""
-    for entry in log_files.read(Project.find(stack), endpoint, version, lines=lines, follow=follow):
+    project = Project.find(stack)
+    if previous:
+        entries = log_files.read_failed(project, endpoint, version, lines=lines)
+    else:
+        entries = log_files.read(project, endpoint, version, lines=lines, follow=follow)
+    for entry in entries:
         text = json.dumps({"replica": entry.replica, "line": entry.line}) if as_json else entry.text
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

@@ -113,3 +113,11 @@ def test_following_finds_replicas_that_are_new(folder: Path, following: Callable
     (folder / "echo.one-0a-0.log").write_text("a\n")
     new = folder / "echo.one-0b-1.log"
     assert following(lambda: new.write_text("b\n")) == ["a", "[1] b"]
+
+
+def test_the_last_failed_start_while_an_older_one_serves(tidegate: Command, folder: Path) -> None:
+    (folder / "echo.one-0a-0.log").write_text("serving\n")
+    assert tidegate("logs", "echo", "one", "--previous")[0] == 1
+    (folder / "failed-0.log").write_text("loading\nno such column\n")
+    assert tidegate("logs", "echo", "one", "--previous")[1] == "loading\nno such column\n"
+    assert tidegate("logs", "echo", "one")[1] == "serving\n"
