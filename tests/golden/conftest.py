@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ def golden(request: pytest.FixtureRequest) -> Golden:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
         assert path.exists(), f"there is no {path.relative_to(FOLDER)}; write it with --golden"
-        assert json.loads(text) == json.loads(path.read_text()), f"{path.relative_to(FOLDER)} differs"
-        assert text == path.read_text(), f"{path.relative_to(FOLDER)} is not as it would be written"
+        difference = unified_diff(path.read_text().splitlines(), text.splitlines(), "golden", "now", n=1, lineterm="")
+        assert text == path.read_text(), "\n".join([f"{path.relative_to(FOLDER)} differs", *difference])
 
     return compare
 
