@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from providers.api_key import ApiKey
 from providers.local.deployment import Deployment
-from providers.local.environment_kind import Environment
+from providers.local.environment import Environment
 from providers.local.gateway import Gateway
 from providers.local.host import Host
 from providers.local.model import Model

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from providers.local.environment import build_environment
+from providers.local.virtual_environment import build_environment
 from tidegate.cache import cache_folder
 from tidegate.image.key import environment_key
 from tidegate.image.python import read_conda

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from providers.api_key import ApiKey
 from providers.kind import BOOLEAN, INTEGER, TEXT, TEXT_MAP, TEXTS, Failure, Form, Kind, object_failures, optional
 from providers.local.deployment import Deployment
-from providers.local.environment_kind import Environment
+from providers.local.environment import Environment
 from providers.local.gateway import Gateway
 from providers.local.host import Host
 from providers.local.model import Model

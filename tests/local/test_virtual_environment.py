@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.environment import BuildCancelledError, BuildError, build_environment
+from providers.local.virtual_environment import BuildCancelledError, BuildError, build_environment
 
 SERVER = '[project]\nname = "tiny-server"\nversion = "1.0"\nrequires-python = ">=3.10"\n' + (
     '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -267,7 +267,7 @@ def test_threads_build_one_key_once(server: Path, cache: Path) -> None:
 PROCESS = """\
 import sys, threading
 from pathlib import Path
-from providers.local.environment import build_environment
+from providers.local.virtual_environment import build_environment
 print(build_environment("e1-0", python="", requirements=["six"], server=Path(sys.argv[1]), cache=Path(sys.argv[2]),
                         progress=print, cancelled=threading.Event()))
 """
@@ -303,6 +303,6 @@ def test_a_build_goes_on_after_the_one_before_was_killed(
 
 
 def test_the_plugin_can_load_it_without_pydantic_and_uv() -> None:
-    code = "import sys, providers.local.environment as _; print(sorted({'pydantic', 'uv'} & set(sys.modules)))"
+    code = "import sys, providers.local.virtual_environment as _; print(sorted({'pydantic', 'uv'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
