@@ -24,10 +24,6 @@ Sink = Callable[["Exchange", int, bytes], None]
 """Told of each scoring request after its answer has left: the exchange, the status, the answer's body."""
 
 _ID_LIMIT = 100
-_LARGE_BODY = 64 * 1024
-"""From here on a body is read on a thread of its own: it comes in pieces, and the few threads must not wait for it."""
-_UPLOADS = 16
-"""Large bodies at once; one more is answered 503."""
 _SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
 _INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 _NOT_FOUND = (
@@ -90,31 +86,11 @@ class Application:
             "/swagger.json": self._describe,
         }
         self._under_way: list[None] = []
-        self._uploads = threading.BoundedSemaphore(_UPLOADS)
         self.slots = Slots(deadlines, self._timeout_s, self._answer_hanging, end_worker)
         self._end_output = logs.tag_script_output(self._running_id)
 
     def __call__(self, proto: Any, scope: Scope) -> None:
-        """Answer one request, now or, where it is a long upload, from another thread."""
-        if int(scope.get("CONTENT_LENGTH") or 0) < _LARGE_BODY and "HTTP_TRANSFER_ENCODING" not in scope:
-            self._answer(proto, scope)
-        elif self._uploads.acquire(blocking=False):
-            threading.Thread(target=self._answer_upload, args=(proto, scope), daemon=True).start()
-        else:
-            self._send(proto, scope, error_answer(503, "Too many uploads at once. Try again later."))
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is on its way."""
-        return not self._under_way
-
-    def _answer_upload(self, proto: Any, scope: Scope) -> None:
-        try:
-            self._answer(proto, scope)
-        finally:
-            self._uploads.release()
-
-    def _answer(self, proto: Any, scope: Scope) -> None:
+        """Answer one request. A body that comes slowly holds its thread: Granian gives it to no other."""
         self._under_way.append(None)
         try:
             if scope["PATH_INFO"] == "/score":
@@ -127,6 +103,11 @@ class Application:
             self._send(proto, scope, error_answer(500, _INTERNAL_ERROR))
         finally:
             self._under_way.pop()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is on its way."""
+        return not self._under_way
 
     def _score(self, exchange: Exchange) -> None:
         try:

@@ -24,7 +24,7 @@ class Cors:
         else:
             return []
         headers = [("access-control-allow-origin", allowed)]
-        if len(self._origins) > 1 or allowed == origin != self._origins[0]:
+        if len(self._origins) > 1 or "*" in self._origins:
             headers.append(("vary", "Origin"))
         if scope["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in scope:
             headers.append(("access-control-allow-methods", _METHODS))

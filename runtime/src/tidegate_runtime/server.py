@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from tidegate_runtime import logs, metrics
-from tidegate_runtime.admin import AdminPort
+from tidegate_runtime.admin import AdminPort, Route
 from tidegate_runtime.bounds import INTERRUPT_GRACE_S
 from tidegate_runtime.outputs import keep_outputs
 from tidegate_runtime.reloading import SourceWatch
@@ -37,9 +37,13 @@ def serve(settings: Settings) -> int:
     """Run until SIGTERM, SIGINT, or a script that cannot be started; the result is the exit code."""
     try:
         return _Server(settings).run()
-    except OSError as error:
-        logs.say(f"cannot listen on {_address(settings)}: {error.strerror or error}")
+    except _ListenError as error:
+        logs.say(str(error))
         return 1
+
+
+class _ListenError(Exception):
+    """An address cannot be listened on."""
 
 
 @dataclass
@@ -146,21 +150,29 @@ class _Server:
     # The listening socket
 
     def _bind(self) -> None:
+        try:
+            self._listener = self._new_listener()
+        except OSError as error:
+            message = f"cannot listen on {_address(self._settings)}: {error.strerror or error}"
+            raise _ListenError(message) from error
+
+    def _new_listener(self) -> socket.socket:
         path = self._settings.socket
         if path is None:
             family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-            self._listener = socket.socket(family)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((self._settings.host, self._settings.port))
+            listener = socket.socket(family)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._settings.host, self._settings.port))
         else:
             with contextlib.suppress(FileNotFoundError):
                 if stat.S_ISSOCK(path.lstat().st_mode):
                     path.unlink()
-            self._listener = socket.socket(socket.AF_UNIX)
-            self._listener.bind(str(path))
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(path))
             path.chmod(0o600)  # nobody can connect before listen()
             self._inode = path.stat().st_ino
-        self._listener.setblocking(False)
+        listener.setblocking(False)
+        return listener
 
     def _open(self) -> None:
         """Let ready workers serve: at the start all at once, later each when it is ready."""
@@ -223,7 +235,10 @@ class _Server:
         theirs.close()
 
         def hear() -> None:
-            if ours.recv(1) == b"R":
+            word = b""
+            with contextlib.suppress(ConnectionResetError):  # it died before it read our last word
+                word = ours.recv(1)
+            if word == b"R":
                 worker.ready = True
             else:
                 self._forget(ours)
@@ -321,15 +336,19 @@ class _Server:
     # Metrics, health, outputs
 
     def _open_admin_ports(self) -> None:
-        health = {"/": self._health}
+        health: dict[str, Route] = {"/": self._health}
         if self._settings.metrics_port:
-            self._add_port(
-                AdminPort(self._settings.host, self._settings.metrics_port, health | {"/metrics": self._metrics})
-            )
+            self._add_port(self._settings.metrics_port, health | {"/metrics": self._metrics})
         if self._settings.health_port:
-            self._add_port(AdminPort(self._settings.host, self._settings.health_port, health))
+            self._add_port(self._settings.health_port, health)
 
-    def _add_port(self, port: AdminPort) -> None:
+    def _add_port(self, number: int, routes: dict[str, Route]) -> None:
+        host = self._settings.host
+        try:
+            port = AdminPort(host, number, routes)
+        except OSError as error:
+            raise _ListenError(f"cannot listen on http://{host}:{number}: {error.strerror or error}") from error
+
         def accept() -> None:
             if (connection := port.accept()) is not None:
                 self._listen_to(connection, lambda: answer(connection))
