@@ -24,6 +24,8 @@ MAX_REQUESTS = 1024
 """In flight and waiting at one version, Envoy's own default; beyond it a request is answered 503 at once."""
 
 LOG_LINES = 25
+_LOG_S = 2.0
+_LOG_QUIET_S = 0.3
 _POLL_S = 0.03
 _PROGRESS_S = 2.0
 
@@ -225,9 +227,20 @@ class _Running:
         )
 
     def log_tail(self) -> str:
+        self._await_log()
         logs = sorted(self._logs.glob(f"{self.identity}-*.log"), key=lambda path: path.stat().st_mtime)
         lines = logs[-1].read_text(errors="replace").splitlines()[-LOG_LINES:] if logs else []
         return "\n".join(f"  {line}" for line in lines) or "  (it wrote nothing)"
+
+    def _await_log(self) -> None:
+        # What a process wrote last is on its way through supervisord when its end, or its answer, is seen here.
+        deadline, size = time.monotonic() + _LOG_S, -1
+        while time.monotonic() < deadline:
+            now = sum(log.stat().st_size for log in self._logs.glob(f"{self.identity}-*.log"))
+            if now == size:
+                return
+            size = now
+            time.sleep(_LOG_QUIET_S)
 
     def keep_logs(self) -> None:
         """Leave what a failed start wrote where `tidegate logs` finds it."""
