@@ -1,5 +1,6 @@
 """The Pulumi program: reads the stack's config and registers what its target is made of."""
 
+import json
 import os
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,12 @@ def main() -> None:
     """Load, check, compose."""
     root = Path(pulumi.runtime.get_root_directory())
     try:
-        environment = from_engine(os.environ["PULUMI_CONFIG"], root=root, stack=pulumi.get_stack())
+        environment = from_engine(
+            os.environ["PULUMI_CONFIG"],
+            root=root,
+            stack=pulumi.get_stack(),
+            secret_keys=json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"]),
+        )
         for severity, log in (("warning", pulumi.log.warn), ("note", pulumi.log.info)):
             found = [str(note) for note in environment.notes if note.severity == severity]
             if found:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
@@ -38,6 +38,7 @@ from tidegate.v1.inference import InferenceConfig
 
 Target = Literal["local", "azure"]
 
+GIVEN_KEYS = "tidegate:keys"
 NAMESPACE = "tidegate:"
 """The project's own keys begin so; those of others are not looked at."""
 
@@ -88,15 +89,24 @@ def load(values: Mapping[str, object], *, root: Path, stack: str) -> Environment
     return _Loader(parsed, root.absolute()).environment(stack)
 
 
-def from_engine(config_json: str, *, root: Path, stack: str) -> Environment:
-    """Load what the engine hands to a program in `PULUMI_CONFIG`: an object whose values are text, some of it JSON."""
+def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collection[str] = ()) -> Environment:
+    """Load what the engine hands to a program in `PULUMI_CONFIG`: an object whose values are text, some of it JSON.
+
+    `secret_keys` names the values that are encrypted in the stack's config; given keys that are not get a warning.
+    """
     try:
         values: object = json.loads(config_json)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise ConfigError([Finding("PULUMI_CONFIG", "the engine's config is no JSON object", "Run this with pulumi")])
-    return load(_decoded(cast(dict[str, object], values)), root=root, stack=stack)
+    decoded = _decoded(cast(dict[str, object], values))
+    environment = load(decoded, root=root, stack=stack)
+    if GIVEN_KEYS not in decoded or GIVEN_KEYS in secret_keys:
+        return environment
+    way_out = f"Set them by pulumi config set --secret --path '{GIVEN_KEYS}.ENDPOINT.primary', and rotate them"
+    warning = Finding(GIVEN_KEYS, "the keys stand in plain text in the stack's config", way_out, severity="warning")
+    return environment.model_copy(update={"notes": (warning, *environment.notes)})
 
 
 def from_file(stack_file: Path, *, root: Path) -> Environment:

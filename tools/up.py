@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.errors import CliError
 from cli.project import LOCAL, Project, local_variables
@@ -124,7 +125,7 @@ def run() -> None:
     try:
         main()
     except CliError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {error}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/] {escape(str(error))}")
         sys.exit(1)
 
 

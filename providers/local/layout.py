@@ -24,17 +24,16 @@ class Layout:
 
     @cached_property
     def run(self) -> Path:
-        """The folder of the unix sockets: below the state folder unless its path is too long for a socket."""
+        """The folder of the unix sockets: below the state folder unless its path is too long for a socket.
+
+        It follows from the state folder alone: by `$XDG_RUNTIME_DIR` or `$TMPDIR` two shells would look in two places,
+        and the first of them goes when its user logs out.
+        """
+        inside = self.state / "run"
+        if len(os.fsencode(inside)) + _LONGEST_NAME <= _SOCKET_PATH_BYTES:
+            return inside
         short = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-        runtime = os.environ.get("XDG_RUNTIME_DIR")
-        shared = f"tidegate-{os.getuid()}-{short}"
-        candidates = (
-            self.state / "run",
-            *([Path(runtime) / f"tidegate-{short}"] if runtime else []),
-            Path(tempfile.gettempdir()) / shared,
-        )
-        fitting = (path for path in candidates if len(os.fsencode(path)) + _LONGEST_NAME <= _SOCKET_PATH_BYTES)
-        return next(fitting, Path("/tmp") / shared)  # noqa: S108 (made private, and refused where it is another's)
+        return Path("/tmp") / f"tidegate-{os.getuid()}-{short}"  # noqa: S108 (private, refused where it is another's)
 
     @property
     def supervisor(self) -> Path:

@@ -257,3 +257,16 @@ def test_no_key_is_shown_wherever_it_is_misplaced(project: Any, secret: str) -> 
         assert secret not in repr(error.findings)
     else:
         pytest.fail("the config is broken")
+
+
+def test_given_keys_that_are_not_encrypted_are_warned_of(project: Any) -> None:
+    project.values["tidegate:keys"] = {"diabetes": {"primary": "p" * 40}}
+    as_engine = {name: value if isinstance(value, str) else json.dumps(value) for name, value in project.values.items()}
+
+    def warned(*secret_keys: str) -> list[str]:
+        text = json.dumps(as_engine)
+        environment = from_engine(text, root=project.root, stack="test", secret_keys=secret_keys)
+        return [note.path for note in environment.notes if note.severity == "warning" and "plain text" in note.problem]
+
+    assert warned() == ["tidegate:keys"]
+    assert warned("tidegate:keys") == []
