@@ -30,7 +30,7 @@ def main() -> None:
             os.unlink(path)  # noqa: PTH108
     os.chdir(spec["folder"])
     command = [word.replace("{replica}", sys.argv[2]) for word in spec["command"]]
-    os.execve(command[0], command, spec["environment"])  # noqa: S606 (no shell is the point)
+    os.execve(command[0], command, {**spec["environment"], "TIDEGATE_REPLICA": sys.argv[2]})  # noqa: S606 (no shell is the point)
 
 
 if __name__ == "__main__":
