@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.section import Section, machine
 
-PARTS = ("changes", "gateway", "engine")
+PARTS = ("scoring", "changes", "gateway", "engine")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

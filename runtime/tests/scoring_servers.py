@@ -97,7 +97,10 @@ def cache() -> Path:
 
 
 def environment(*requirements: str) -> Path:
-    """The Python of a virtual environment with these packages, made once and kept outside the checkout."""
+    """The Python of a virtual environment with these packages, made once and kept outside the checkout.
+
+    RuntimeError with what uv says where they cannot be installed.
+    """
     key = hashlib.sha256("\n".join([sys.version, *requirements]).encode()).hexdigest()[:16]
     folder = cache() / key
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +110,9 @@ def environment(*requirements: str) -> Path:
             uv_bin = uv.find_uv_bin()
             subprocess.run([uv_bin, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
             install = [uv_bin, "pip", "install", "-q", "-p", folder / "bin/python", *requirements]
-            subprocess.run(install, check=True)
+            done = subprocess.run(install, check=False, stderr=subprocess.PIPE, text=True)
+            if done.returncode:
+                raise RuntimeError(f"uv pip install {' '.join(requirements)}:\n{done.stderr.strip()}")
             (folder / "complete").touch()
     return folder / "bin" / "python"
 
