@@ -5,6 +5,7 @@ A request only puts a record into a bounded queue; a thread of its own writes. A
 
 from __future__ import annotations
 
+import functools
 import json
 import queue
 import random
@@ -21,6 +22,8 @@ from tidegate_runtime.storage import Storage, StorageError, open_storage
 _QUEUE = 1000
 """Records that may wait."""
 _BATCH_BYTES = 1024 * 1024
+_PAUSE_S = 0.005
+"""How long records gather before they are written: a writer that wakes for each takes the interpreter from requests."""
 _LAST_S = 5.0
 """How long the stop of a worker waits for the last records."""
 
@@ -36,8 +39,8 @@ class Collector:
         self._rate = collection.rate
         self._counters = counters
         self._folder = f"{settings.service_name}/{settings.service_version}"
-        self._replica = settings.replica
-        self._queue: queue.Queue[Callable[[], dict[str, Any]] | None] = queue.Queue(_QUEUE)
+        self._replica = logs.quoted(settings.replica)
+        self._queue: queue.SimpleQueue[Callable[[], str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_for_ever, name="collection", daemon=True)
         self._thread.start()
 
@@ -47,61 +50,51 @@ class Collector:
             return
         at, request_id, given = exchange.arrived, exchange.request_id, exchange.body
         query = exchange.scope["QUERY_STRING"]
-        self.put(
-            lambda: {
-                "time": _iso(at),
-                "id": request_id,
-                "replica": self._replica,
-                "designation": "exchange",
-                "status": status,
-                "input": _json_or_text(given) if given else query,
-                "output": _json_or_text(body),
-            }
+        self._put(
+            lambda: (
+                f'{{"time":"{_iso(at)}","id":{logs.quoted(request_id)},"replica":{self._replica},'
+                f'"designation":"exchange","status":{status},'
+                f'"input":{_as_json(given) if given else logs.quoted(query)},"output":{_as_json(body)}}}'
+            )
         )
 
     def put(self, record: Callable[[], dict[str, Any]]) -> None:
         """Take a record, which is made when it is written; drop it where too many wait."""
-        try:
-            self._queue.put_nowait(record)
-        except queue.Full:
-            self._counters.dropped(1)
+        self._put(lambda: json.dumps(record(), default=str))
 
     def stop(self) -> None:
         """Write what waits, for a few seconds at most."""
-        try:
-            self._queue.put(None, timeout=_LAST_S)
-        except queue.Full:
-            return
+        self._queue.put(None)
         self._thread.join(_LAST_S)
 
-    def _write_for_ever(self) -> None:
-        while (record := self._queue.get()) is not None:
-            records = [record]
-            size = len(lines := _line(record))
-            ended = False
-            while size < _BATCH_BYTES:
-                try:
-                    record = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if record is None:
-                    ended = True
-                    break
-                records.append(record)
-                lines += _line(record)
-                size = len(lines)
-            self._write(len(records), lines)
-            if ended:
-                return
-
-    def _write(self, count: int, lines: bytes) -> None:
-        try:
-            self._storage.append(f"{self._folder}/{time.strftime('%Y/%m/%d/%H', time.gmtime())}.jsonl", lines)
-        except StorageError as error:
-            logs.say(f"data collection: {error}; {count} records are lost")
-            self._counters.dropped(count)
+    def _put(self, line: Callable[[], str]) -> None:
+        if self._queue.qsize() < _QUEUE:
+            self._queue.put(line)
         else:
-            self._counters.collected(count)
+            self._counters.dropped(1)
+
+    def _write_for_ever(self) -> None:
+        while (line := self._queue.get()) is not None:
+            time.sleep(_PAUSE_S)
+            batch = [line()]
+            size = len(batch[0])
+            while size < _BATCH_BYTES and not self._queue.empty():
+                if (line := self._queue.get()) is None:
+                    self._queue.put(None)  # for the loop around this one, after this batch
+                    break
+                batch.append(line())
+                size += len(batch[-1])
+            self._write(batch)
+
+    def _write(self, lines: list[str]) -> None:
+        name = f"{self._folder}/{time.strftime('%Y/%m/%d/%H', time.gmtime())}.jsonl"
+        try:
+            self._storage.append(name, "".join(f"{line}\n" for line in lines).encode())
+        except StorageError as error:
+            logs.say(f"data collection: {error}; {len(lines)} records are lost")
+            self._counters.dropped(len(lines))
+        else:
+            self._counters.collected(len(lines))
 
 
 def start_collector(settings: Settings, collection: Collection, counters: Counters) -> Collector:
@@ -116,16 +109,21 @@ def current_collector() -> Collector | None:
     return _collector
 
 
-def _line(record: Callable[[], dict[str, Any]]) -> bytes:
-    return (json.dumps(record(), default=str) + "\n").encode()
-
-
-def _json_or_text(data: bytes) -> Any:
+def _as_json(data: bytes) -> str:
+    """JSON as it was sent where it fits on a line, other text as a JSON string."""
+    text = data.decode(errors="replace")
     try:
-        return json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError):
-        return data.decode(errors="replace")
+        return logs.quoted(text)
+    # Printable ASCII has no line end, and is no other encoding of JSON either: those have zero bytes.
+    return text if text.isascii() and text.isprintable() else json.dumps(value)
 
 
 def _iso(seconds: float) -> str:
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+    return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+@functools.lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
