@@ -126,6 +126,22 @@ def test_clients_that_go_away_early(server: Server) -> None:
     assert server.workers() == worker
 
 
+@pytest.mark.parametrize("value", ["two\\nlines", "\\u20ac", "\\x00", "x" * 100_000])
+def test_any_header_of_a_script(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
+    script = f"""
+        from azureml.contrib.services.aml_response import AMLResponse
+        def init(): pass
+        def run(data): return AMLResponse("x", 200, {{"X-Odd": "{value}"}})
+    """
+    server = start_server(script, folder=tmp_path_factory.mktemp("h")).wait_ready()
+    try:
+        answer = exchange(server, request(b""))
+        assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 500"))
+        assert server.healthy()
+    finally:
+        server.stop()
+
+
 def test_no_leak_over_many_requests(server: Server) -> None:
     """Memory after the second half of the requests against memory after the first."""
     worker = server.workers()[0]

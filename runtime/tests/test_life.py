@@ -144,6 +144,16 @@ def test_nothing_is_accepted_before_init_has_returned(serve: Serve) -> None:
     assert server.stop() == 0
 
 
+def test_a_stop_at_any_moment_of_the_start_is_obeyed(serve: Serve) -> None:
+    for moment in range(12):
+        server = serve("import time\ndef init(): time.sleep(60)\ndef run(data): return 1", wait=False)
+        wait_for(lambda server=server: server.socket.exists(), "the socket")
+        time.sleep(moment / 1000)
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_finishes_what_runs(serve: Serve, number: int) -> None:
     server = serve(ECHO)

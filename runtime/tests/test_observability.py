@@ -86,6 +86,17 @@ def test_prints_and_tracebacks_carry_the_request_id(serve: Serve) -> None:
     assert {"[abc] printed 5", "[abc] no line end", "[abc] ValueError: broken"} <= set(lines)
 
 
+def test_a_log_handler_made_by_init_carries_the_request_id(serve: Serve) -> None:
+    server = serve("""
+        import logging
+        def init(): logging.basicConfig(level="INFO", format="%(message)s")
+        def run(data): logging.info("logged"); return 1
+    """)
+    post(server, {}, **{"x-request-id": "abc"})
+    server.stop()
+    assert "[abc] logged" in server.text().splitlines()
+
+
 def test_the_level_switches_request_lines_off(serve: Serve) -> None:
     server = serve(SCRIPT, variables={"AZUREML_LOG_LEVEL": "warning"})
     post(server, {"a": 1})

@@ -65,6 +65,7 @@ class Application:
         deadlines: memoryview[float],
         counters: Counters,
         end_worker: Callable[[], None],
+        output: logs.ScriptOutput,
         sinks: tuple[Sink, ...] = (),
     ) -> None:
         self._settings = settings
@@ -87,7 +88,8 @@ class Application:
         }
         self._under_way: list[None] = []
         self.slots = Slots(deadlines, self._timeout_s, self._answer_hanging, end_worker)
-        self._end_output = logs.tag_script_output(self._running_id)
+        self._output = output
+        output.request_id = self._running_id
 
     def __call__(self, proto: Any, scope: Scope) -> None:
         """Answer one request. A body that comes slowly holds its thread: Granian gives it to no other."""
@@ -146,7 +148,7 @@ class Application:
         finally:
             exchange.run_s = time.perf_counter() - started
             exchange.ran = True
-            self._end_output(exchange.request_id)
+            self._output.end(exchange.request_id)
             self.slots.give_back(slot)
         try:
             answer = answer_of(result)

@@ -87,33 +87,33 @@ class RequestLog:
         write(f"{line}}}\n")
 
 
-def tag_script_output(request_id: Callable[[], str]) -> Callable[[str], None]:
-    """Tie what the script prints to requests; `request_id()` tells which one this thread runs, or "".
+class ScriptOutput:
+    """Ties what the script prints to requests. Made before the script is imported, whose log handlers keep streams."""
 
-    Returns the function to call at the end of a request: it writes a last line that has no line end.
-    """
-    streams = [_TaggedStream(sys.stdout, 1, request_id), _TaggedStream(sys.stderr, 2, request_id)]
-    sys.stdout, sys.stderr = streams  # type: ignore[assignment]  # the text interface that print() and logging use
+    def __init__(self) -> None:
+        self.request_id: Callable[[], str] = str
+        """Tells which request this thread runs, "" where it runs none."""
+        self._streams = [_TaggedStream(sys.stdout, 1, self), _TaggedStream(sys.stderr, 2, self)]
+        sys.stdout, sys.stderr = self._streams  # type: ignore[assignment]  # the interface that print and logging use
 
-    def end(finished: str) -> None:
-        for stream in streams:
+    def end(self, request_id: str) -> None:
+        """A request has run: write its last line where that has no line end."""
+        for stream in self._streams:
             if stream.unfinished:
-                stream.end(finished)
-
-    return end
+                stream.end(request_id)
 
 
 class _TaggedStream(io.TextIOBase):
-    def __init__(self, plain: TextIO, descriptor: int, request_id: Callable[[], str]) -> None:
+    def __init__(self, plain: TextIO, descriptor: int, output: ScriptOutput) -> None:
         self._plain = plain
         self._descriptor = descriptor
-        self._request_id = request_id
+        self._output = output
         self._lock = threading.Lock()
         self.unfinished: dict[str, str] = {}
         """By request, what it has printed since the last line end."""
 
     def write(self, text: str) -> int:
-        request_id = self._request_id()
+        request_id = self._output.request_id()
         if not request_id:
             self._plain.write(text)
             if "\n" in text:

@@ -31,6 +31,7 @@ _RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STOP_S = 8.0
 """How long a stopping worker may go on without a run: it writes its last records, then it is killed."""
 _RELOAD_S = 0.5
+_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def serve(settings: Settings) -> int:
@@ -71,6 +72,8 @@ class _Server:
         self._settings = settings
         self._scoreboard = Scoreboard(settings.workers, settings.max_concurrent_requests)
         self._places = [_Place() for _ in range(settings.workers)]
+        self._asked: set[str] = set()
+        """What signals have asked for. The loop does it: a handler may strike in the middle of a fork."""
         self._stopping = False
         self._exit_code = 0
         self._started = False
@@ -94,6 +97,7 @@ class _Server:
             while not (self._stopping and not self._workers()):
                 self._start_due()
                 self._wait()
+                self._obey()
                 self._reap()
                 self._kill_overdue()
                 self._open()
@@ -116,8 +120,8 @@ class _Server:
         self._listen_to(reader, lambda: _drain(reader))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop(0))
-        signal.signal(signal.SIGHUP, lambda *_: self._stop_workers())
+            signal.signal(number, lambda *_: self._asked.add("stop"))
+        signal.signal(signal.SIGHUP, lambda *_: self._asked.add("renew"))
 
     def _listen_to(self, readable: socket.socket, action: Callable[[], None]) -> None:
         self._selector.register(readable, selectors.EVENT_READ)
@@ -132,6 +136,14 @@ class _Server:
         for key, _ in self._selector.select(self._pause()):
             if action := self._on_event.get(key.fd):
                 action()
+
+    def _obey(self) -> None:
+        """Do what signals have asked for."""
+        while self._asked:
+            if self._asked.pop() == "stop":
+                self._stop(0)
+            else:
+                self._stop_workers()
 
     def _pause(self) -> float | None:
         now = time.monotonic()
@@ -249,14 +261,18 @@ class _Server:
     def _fork(self, child: Callable[[], int]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
+        # A signal for the child waits until the child has put away our handlers, which would swallow it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             return pid
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for key in list(self._selector.get_map().values()):
                 cast(socket.socket, key.fileobj).close()
             self._selector.close()

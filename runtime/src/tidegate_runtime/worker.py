@@ -50,12 +50,15 @@ def work(
     faulthandler.enable()
     counters = Counters(cells)
     collector = start_collector(settings, settings.collection, counters) if settings.collection else None
+    output = logs.ScriptOutput()
     script = _start_script(settings)
     if script is None:
         return EXIT_SCRIPT_FAILED
     telemetry = _start_telemetry(settings)
     sinks = _sinks(settings, collector, telemetry)
-    application = Application(settings, script, deadlines=deadlines, counters=counters, end_worker=_end, sinks=sinks)
+    application = Application(
+        settings, script, deadlines=deadlines, counters=counters, end_worker=_end, output=output, sinks=sinks
+    )
     threading.Thread(target=application.slots.watch, name="watchdog", daemon=True).start()
     control.sendall(b"R")
     if control.recv(1) == b"G":
