@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.section import Figure, Section, median
-from bench.servers import AZURE, BENTOML, KSERVE, TIDEGATE, TIDEGATE_UNCOLLECTED, Contender
+from bench.servers import AZURE, BENTOML, COLLECTED, KSERVE, TIDEGATE, TIDEGATE_UNCOLLECTED, Contender
 from bench.wrk import CONNECTIONS, SECONDS, Load, load, require_wrk
 from runtime.tests.scoring_servers import clean_environment
 
 ROUNDS = 5
+_WRITTEN_S = 1.0
+"""After this the last collected records are in their file."""
 BODY = '{"data": [[0.038, 0.051, 0.062, 0.022, -0.044, -0.035, -0.043, -0.003, 0.020, -0.018]]}'
 NO_OP = """
     import json
@@ -106,11 +108,11 @@ def _installed(*contenders: Contender) -> tuple[tuple[Contender, ...], tuple[Fig
 def _under_load(case: Case) -> list[Figure]:
     contenders = (AZURE, TIDEGATE, *case.others)
     with ExitStack() as running:
-        urls = {
-            each.name: each.url(running.enter_context(each.serving(case.script, BODY, case.workers)))
-            for each in contenders
-        }
+        servers = {each: running.enter_context(each.serving(case.script, BODY, case.workers)) for each in contenders}
+        urls = {each.name: each.url(server) for each, server in servers.items()}
         rounds = [{name: load(url, BODY) for name, url in urls.items()} for _ in range(ROUNDS)]
+        time.sleep(_WRITTEN_S)
+        collected = _lines(servers[TIDEGATE].folder / COLLECTED) / sum(one[TIDEGATE.name].requests for one in rounds)
     figures = [Figure(f"{case.title}: {each.name}", _told([one[each.name] for one in rounds])) for each in contenders]
     for other in contenders:
         if other in (TIDEGATE, TIDEGATE_UNCOLLECTED):
@@ -125,7 +127,15 @@ def _under_load(case: Case) -> list[Figure]:
         figures.append(Figure(f"{case.title}: requests/s, the same without data collection", f"{rate:.1f}x"))
     p99 = median(one[TIDEGATE.name].p99_ms / one[AZURE.name].p99_ms for one in rounds)
     goal = "≤ 0.33x" if case.goal else ""
-    return [*figures, Figure(f"{case.title}: p99, Tidegate to {AZURE.name}", f"{p99:.2f}x", goal)]
+    return [
+        *figures,
+        Figure(f"{case.title}: p99, Tidegate to {AZURE.name}", f"{p99:.2f}x", goal),
+        Figure(f"{case.title}: collected records to counted requests", f"{collected:.2%}"),
+    ]
+
+
+def _lines(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.rglob("*.jsonl"))
 
 
 def _told(loads: list[Load]) -> str:

@@ -22,6 +22,8 @@ from runtime.tests.scoring_servers import (
 
 LIBRARIES = ("scikit-learn==1.9.1", "numpy==2.4.6")
 """What the scripts import, the same for all."""
+COLLECTED = "collected"
+"""Under a server's folder, where Tidegate collects inputs and outputs."""
 _START_S = 60
 _POLL_S = 0.002
 
@@ -68,7 +70,7 @@ def _tidegate(python: Path, script: str, folder: Path, workers: int) -> Server:
 def _tidegate_collecting(python: Path, script: str, folder: Path, workers: int) -> Server:
     variables = {
         "AML_MODEL_DC_STORAGE_ENABLED": "true",
-        "TIDEGATE_COLLECTION_DESTINATION": str(folder / "collected"),
+        "TIDEGATE_COLLECTION_DESTINATION": str(folder / COLLECTED),
     }
     options = ("--workers", str(workers), "--metrics-port", str(free_port()))
     return start_server(script, folder=folder, python=python, variables=variables, options=options, port=free_port())

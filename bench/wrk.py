@@ -25,8 +25,9 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What a server gave under load: requests per second, and the 99th percentile of their latency."""
+    """What a server gave under load: requests in all and per second, and the 99th percentile of their latency."""
 
+    requests: int
     rate: float
     p99_ms: float
 
@@ -51,4 +52,4 @@ def load(url: str, body: str) -> Load:
     report = json.loads(done.stdout.splitlines()[-1])
     if any(report["errors"].values()) or not report["requests"]:
         raise RuntimeError(f"{url}: of {report['requests']} requests some failed: {report['errors']}")
-    return Load(report["requests"] / report["microseconds"] * 1e6, report["p99"] / 1000)
+    return Load(report["requests"], report["requests"] / report["microseconds"] * 1e6, report["p99"] / 1000)
