@@ -1,3 +1,4 @@
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -6,6 +7,8 @@ from typing import Any
 
 import pytest
 import typer.main
+from tidegate_runtime import cli as score
+from tidegate_runtime.settings import LOG_LEVELS
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from cli.main import app
@@ -13,6 +16,8 @@ from cli.main import app
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "docs" / "reference" / "stack-config.md"
 COMMAND = ROOT / "docs" / "reference" / "cli.md"
+SCORING = ROOT / "docs" / "reference" / "scoring-server.md"
+RUNTIME = ROOT / "runtime" / "src" / "tidegate_runtime"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -41,6 +46,12 @@ def commands(command: Any, words: str) -> Iterator[Any]:
         yield pytest.param(words, command, id=words)
 
 
+def variables(path: Path) -> set[str]:
+    """The names in a module's texts that have the form of an environment variable's."""
+    texts = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)*", text)}
+
+
 KNOWN = set(properties(json.loads((ROOT / "schema" / "stack.schema.json").read_text()))) - {"config"}
 
 
@@ -64,6 +75,49 @@ def test_the_reference_has_every_command_with_its_options(words: str, command: T
     options = {name for each in command.params if isinstance(each, TyperOption) for name in each.opts}
     assert options
     assert not options - mentioned
+
+
+def test_the_scoring_servers_page_has_every_option_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    mentioned = set(spans(SCORING.read_text()))
+    with pytest.raises(SystemExit):
+        score.main(["--help"])
+    options = set(re.findall(r"(?<!\S)--\w[\w-]*", capsys.readouterr().out))
+    assert {"--entry", "--model_dir", "--queue-threads"} <= options
+    assert not options - mentioned
+    read = variables(RUNTIME / "settings.py") - set(LOG_LEVELS)
+    assert {"SERVER_PORT", "TIDEGATE_MAX_QUEUE_WAIT_MS", "HOSTNAME"} <= read
+    assert not read - mentioned
+
+
+def test_the_scoring_servers_page_has_no_variable_that_is_not_read() -> None:
+    rows = re.findall(r"^\| `.*$", SCORING.read_text().split("\n## The script\n")[0], re.MULTILINE)
+    written = {span for row in rows for span in spans(row) if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", span)}
+    read = {name for path in RUNTIME.rglob("*.py") for name in variables(path)}
+    unread = re.search(r"these are not read: (.*?)\n\n", SCORING.read_text(), re.DOTALL)
+    assert unread
+    assert len(written) > 30
+    assert not written - read
+    assert not set(spans(unread[1])) & read
+
+
+def test_the_scoring_servers_page_has_every_metric() -> None:
+    source = (RUNTIME / "metrics.py").read_text()
+    metrics = set(re.findall(r'"(tidegate_\w+)"', source))
+    assert len(metrics) >= 9
+    assert metrics == set(re.findall(r"^\| `(tidegate_\w+)`", SCORING.read_text(), re.MULTILINE))
+
+
+def test_each_deviation_of_the_scoring_server_has_its_test() -> None:
+    section = SCORING.read_text().split("\n## Where it differs")[1]
+    rows = re.findall(r"^\|.*$", section, re.MULTILINE)[2:]
+    tests = "\n".join(path.read_text() for path in (ROOT / "runtime" / "tests").glob("test_*.py"))
+    there = set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+    named = [re.search(r"\| `(test_\w+)` \|$", row) for row in rows]
+    assert rows
+    assert all(named)
+    listed = {match[1] for match in named if match}
+    assert not listed - there
+    assert {name for name in there if name.startswith("test_deviation")} <= listed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
