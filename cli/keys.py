@@ -12,9 +12,10 @@ def show(project: Project, endpoint: str, name: str = "") -> dict[str, str]:
     """An endpoint's keys by name."""
     if name:
         _require_name(name)
-    if project.endpoint(endpoint)["auth"] != "key":
-        raise CliError(f"endpoint {endpoint} asks for no key (auth: {project.endpoint(endpoint)['auth']})")
-    return project.outputs(secrets=True)["keys"][endpoint]
+    found = project.endpoint(endpoint)
+    if found["auth"] != "key":
+        raise CliError(f"endpoint {endpoint} asks for no key (auth: {found['auth']})")
+    return found["keys"]
 
 
 def rotate(project: Project, endpoint: str, name: str, *, quiet: bool) -> int:

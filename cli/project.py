@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import quote
 
 from cli.errors import CliError
 
@@ -50,20 +53,16 @@ class Project:
 
     def pulumi(self, *arguments: str) -> None:
         """Run a `pulumi` command on the stack in front of the user."""
-        command = ["pulumi", *arguments, "--stack", self.stack]
-        outcome = subprocess.run(command, check=False, cwd=self.root, env=self.environment())
-        if outcome.returncode:
-            raise CliError(f"pulumi {' '.join(arguments)} failed (exit code {outcome.returncode})")
+        code = in_front(["pulumi", *arguments, "--stack", self.stack], self.root, self.environment())
+        if code:
+            raise CliError(f"pulumi {' '.join(arguments)} failed (exit code {code})")
 
     def up(self, *, quiet: bool) -> None:
         """Run `pulumi up`; `quiet` keeps standard output free for what the command itself prints."""
         command = ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.stack]
-        stdout = sys.stderr if quiet else None
-        outcome = subprocess.run(command, check=False, cwd=self.root, env=self.environment(), stdout=stdout)
-        if outcome.returncode:
-            raise CliError(
-                f"pulumi up failed (exit code {outcome.returncode}); the config is changed, pulumi up goes on"
-            )
+        code = in_front(command, self.root, self.environment(), stdout=sys.stderr if quiet else None)
+        if code:
+            raise CliError(f"pulumi up failed (exit code {code}); the config is changed, pulumi up goes on")
 
     def outputs(self, *, secrets: bool = False) -> dict[str, Any]:
         """The stack's outputs; keys only where asked for."""
@@ -77,12 +76,35 @@ class Project:
         return json.loads(outcome.stdout)
 
     def endpoint(self, name: str) -> dict[str, Any]:
-        """One endpoint of the outputs: address, swagger, auth, default, control, versions."""
-        endpoints = self.outputs().get("endpoints", {})
+        """One endpoint of the outputs: address, swagger, auth, default, control, versions, and its `keys` by name."""
+        outputs = self.outputs(secrets=True)
+        endpoints = outputs.get("endpoints", {})
         if name not in endpoints:
             known = ", ".join(sorted(endpoints)) or "none; run pulumi up"
             raise CliError(f"stack {self.stack} has no endpoint {name!r}; it has: {known}")
-        return endpoints[name]
+        return {**endpoints[name], "keys": outputs.get("keys", {}).get(name, {})}
+
+
+def in_front(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], stdout: IO[str] | None = None
+) -> int:
+    """Run a command in front of the user and pass every SIGINT and SIGTERM on to it, once; its exit code.
+
+    The engine answers the first one by ending the update in order, and the second one by giving up at once. So it
+    stands in a process group of its own, where the terminal's Ctrl-C does not reach it a second time.
+    """
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, process_group=0
+    )
+    before = {
+        number: signal.signal(number, lambda received, _: process.send_signal(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def local_variables(root: Path, engine: str) -> dict[str, str]:
@@ -91,7 +113,7 @@ def local_variables(root: Path, engine: str) -> dict[str, str]:
     return {
         "PATH": f"{engine}:{root / '.venv' / 'bin'}:{os.environ.get('PATH', '')}",
         "PULUMI_HOME": str(settings / "pulumi"),
-        "PULUMI_BACKEND_URL": f"file://{settings / 'backend'}",
+        "PULUMI_BACKEND_URL": f"file://{quote(str(settings / 'backend'))}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(settings / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -30,11 +30,10 @@ def read_data(data: str) -> bytes:
 
 def score(project: Project, name: str, body: bytes, version: str) -> dict[str, Any]:
     """The endpoint's answer: `status`, `version` that answered, `body` (parsed where it is JSON), `ms` it took."""
-    outputs = project.outputs(secrets=True)
     endpoint = project.endpoint(name)
     headers = {"content-type": "application/json"}
     if endpoint["auth"] == "key":
-        headers["authorization"] = f"Bearer {outputs['keys'][name]['primary']}"
+        headers["authorization"] = f"Bearer {endpoint['keys']['primary']}"
     if version:
         headers[VERSION_HEADERS[0]] = version
     began = time.perf_counter()

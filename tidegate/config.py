@@ -38,6 +38,8 @@ from tidegate.v1.inference import InferenceConfig
 
 Target = Literal["local", "azure"]
 
+_PLAIN_ONLY = "Only tidegate:keys takes secrets; let the script read others where they are kept"
+
 GIVEN_KEYS = "tidegate:keys"
 NAMESPACE = "tidegate:"
 """The project's own keys begin so; those of others are not looked at."""
@@ -92,7 +94,8 @@ def load(values: Mapping[str, object], *, root: Path, stack: str) -> Environment
 def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collection[str] = ()) -> Environment:
     """Load what the engine hands to a program in `PULUMI_CONFIG`: an object whose values are text, some of it JSON.
 
-    `secret_keys` names the values that are encrypted in the stack's config; given keys that are not get a warning.
+    `secret_keys` names the values that are encrypted in the stack's config: given keys that are not get a warning, and
+    whatever else is gets refused, since it would stand in plain text in the state.
     """
     try:
         values: object = json.loads(config_json)
@@ -100,6 +103,11 @@ def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collec
         values = None
     if not isinstance(values, dict):
         raise ConfigError([Finding("PULUMI_CONFIG", "the engine's config is no JSON object", "Run this with pulumi")])
+    hidden = sorted(key for key in secret_keys if key.startswith(NAMESPACE) and key != GIVEN_KEYS)
+    if hidden:
+        raise ConfigError(
+            Finding(key, "an encrypted value in it would be plain in the state", _PLAIN_ONLY) for key in hidden
+        )
     decoded = _decoded(cast(dict[str, object], values))
     environment = load(decoded, root=root, stack=stack)
     if GIVEN_KEYS not in decoded or GIVEN_KEYS in secret_keys:
@@ -345,7 +353,7 @@ def _without_ciphertext(value: object, loc: Loc, findings: list[Finding]) -> obj
             plain[str(key)] = _without_ciphertext(child, here, findings)
         elif str(here[0]).startswith(NAMESPACE) and here[0] != "tidegate:keys":
             problem = "an encrypted value makes its whole top-level key a secret"
-            findings.append(Finding(key_path(here), problem, "Write it in plain text; only tidegate:keys is secret"))
+            findings.append(Finding(key_path(here), problem, _PLAIN_ONLY))
     return plain
 
 

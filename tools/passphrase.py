@@ -51,6 +51,11 @@ def keep_out_of_git(project: Project) -> None:
     _look_again(project)
 
 
+def leave_git(project: Project) -> None:
+    """Take the filter out of git's configuration again."""
+    _git(project, "config", "--local", "--remove-section", "filter.tidegate-local")
+
+
 def _look_again(project: Project) -> None:
     """Let git forget the file's size, by which it would call it changed without reading it; a user's edit stays one."""
     name = project.stack_file.name

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from cli.errors import CliError
 from cli.project import LOCAL, Project, local_variables
+from cli.stack_file import StackFile
 from cli.status import report
 from providers.local.deployment import remove_unknown
 from providers.local.layout import Layout
@@ -89,13 +90,18 @@ def heal(project: Project) -> None:
 def _state(project: Project) -> dict[str, Any]:
     exported = subprocess.run(
         ["pulumi", "stack", "export", "--stack", LOCAL],
-        check=True, cwd=project.root, env=project.environment(), capture_output=True, text=True,
+        check=False, cwd=project.root, env=project.environment(), capture_output=True, text=True,
     )  # fmt: skip
+    if exported.returncode:
+        raise CliError(f"the state cannot be read: {exported.stderr.strip()}")
     return json.loads(exported.stdout)["deployment"]
 
 
 def _dead(lock: Path) -> bool:
-    content = json.loads(lock.read_text())
+    try:
+        content = json.loads(lock.read_text())
+    except (OSError, ValueError):
+        return False  # being written, or released, at this moment
     return content.get("hostname") == socket.gethostname() and not Path(f"/proc/{content.get('pid')}").exists()
 
 
@@ -112,11 +118,9 @@ def tell(project: Project) -> None:
             key = f'-H "Authorization: Bearer $(.venv/bin/tidegate keys show {name} --name primary)" '
         else:
             key = ""
-        sample = EXAMPLE / "sample.json"
-        say(
-            f"  score: curl -s {endpoint['address']} {key}-H 'Content-Type: application/json' -d @{sample}",
-            markup=False,
-        )
+        sample = StackFile(project).endpoint(name).get("sample")
+        body = f"-d @{shlex.quote(sample)}" if sample else "-d '{}'"
+        say(f"  score: curl -s {endpoint['address']} {key}-H 'Content-Type: application/json' {body}", markup=False)
     say("\nfor plain pulumi and tidegate in this shell:  . .tidegate/env", markup=False)
 
 

@@ -7,11 +7,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from providers.kind import INTEGER, TEXT, TEXT_MAP, TEXTS, Call, Form, Kind, OperationError, Properties, optional
 from providers.local.envoy_admin import Admin, AdminUnreachableError
+from providers.local.launch import SOCKET
 from providers.local.layout import Layout, private_folder, replace_file
 from providers.local.probe import healthy
 from providers.local.supervisor import Supervisor, base_environment
@@ -24,6 +26,7 @@ MAX_REQUESTS = 1024
 """In flight and waiting at one version, Envoy's own default; beyond it a request is answered 503 at once."""
 
 LOG_LINES = 25
+_RESTART_S = 3.0
 _LOG_S = 2.0
 _LOG_QUIET_S = 0.3
 _POLL_S = 0.03
@@ -136,7 +139,15 @@ class _Running:
         self._logs = log_folder(layout.state, *name_of(identity))
 
     def complete(self) -> bool:
-        return (self._folder / "ready").exists() and self._supervisor.up(self.identity)
+        """Whether it was ready once and its processes serve, or are on their way to it after a restart."""
+        deadline = time.monotonic() + _RESTART_S
+        while (self._folder / "ready").exists() and self._supervisor.up(self.identity):
+            replicas = len(self._supervisor.processes(self.identity))
+            # One that ends as soon as it is started looks like one that starts, until it is watched for a moment.
+            if all(map(healthy, sockets(self.layout, self.identity, replicas))) or time.monotonic() > deadline:
+                return True
+            time.sleep(_POLL_S)
+        return False
 
     def incarnation(self) -> str:
         path = self._folder / "incarnation"
@@ -164,7 +175,7 @@ class _Running:
 
     def _start(self, call: Call, new: Properties) -> None:
         private_folder(self._folder)
-        replace_file(self._folder / "starting", str(os.getpid()))
+        replace_file(self._folder / "starting", _process(os.getpid()))
         call.progress("copying the script")
         source = _copy_source(new, self._folder / "source")
         models = _link_models(new, self._folder / "models")
@@ -174,12 +185,13 @@ class _Running:
             command=[
                 *(new["interpreter"], "-m", "tidegate_runtime", "--entry", new["entryScript"]),
                 *("--source-dir", str(source), "--model-dir", str(models)),
-                *("--socket", str(places[0]).replace("-0.sock", "-{replica}.sock")),
+                *("--socket", SOCKET),
                 *(["--", *new["arguments"]] if new.get("arguments") else []),
             ],
             environment=base_environment() | new.get("environmentVariables", {}) | _settings(new),
             folder=source,
             log=self._logs / f"{self.identity}.log",
+            sockets=places,
             replicas=new["replicas"],
             stop_wait_s=new["scoringTimeoutMs"] // 1000 + 5,
         )
@@ -249,12 +261,15 @@ class _Running:
 
     def drain_and_remove(self, call: Call, drain_s: float) -> None:
         admin, deadline = Admin(self.layout.admin_socket), time.monotonic() + drain_s
-        try:
+        said = 0.0
+        with suppress(AdminUnreachableError):  # no gateway, so nothing is in flight
             while (waiting := admin.in_flight(self.identity)) and time.monotonic() < deadline:
-                call.progress(f"finishing {waiting} request{'s' * (waiting > 1)} in flight")
+                if call.cancelled.is_set():
+                    raise OperationError(f"interrupted with {waiting} requests in flight; the next update removes it")
+                if time.monotonic() - said > _PROGRESS_S:
+                    said = time.monotonic()
+                    call.progress(f"finishing {waiting} request{'s' * (waiting > 1)} in flight")
                 call.cancelled.wait(_POLL_S)
-        except AdminUnreachableError:
-            pass  # no gateway, so nothing is in flight
         self.remove()
 
     def remove(self) -> None:
@@ -280,8 +295,18 @@ def _identity(new: Properties) -> str:
 def _sweep(layout: Layout) -> None:
     """Remove what a plugin that was killed in the middle of a start has left."""
     for mark in layout.deployments.glob("*/starting"):
-        if not Path(f"/proc/{mark.read_text()}").exists():
-            _Running(layout, mark.parent.name).remove()
+        with suppress(FileNotFoundError):  # done meanwhile, by another thread
+            starter = mark.read_text()
+            if starter != _process(int(starter.split()[0])):
+                _Running(layout, mark.parent.name).remove()
+
+
+def _process(pid: int) -> str:
+    """A process's id and its start time, which no other process has; "" where there is none."""
+    try:
+        return f"{pid} {Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return ""
 
 
 def _copy_source(new: Properties, folder: Path) -> Path:

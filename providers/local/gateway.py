@@ -62,10 +62,10 @@ class Gateway(Kind):
         try:
             _wait_live(call, supervisor, layout)
             xds.put_listener(new["address"], new["port"])
-        except OperationError:
+        except BaseException:
             supervisor.remove(PROGRAM)
             raise
-        return f"{new['address']}:{new['port']}", self.planned({}, new)
+        return PROGRAM, self.planned({}, new)
 
     def read(self, identity: str, outputs: Properties) -> Properties | None:
         """Gone where supervisord no longer keeps Envoy up."""
@@ -73,7 +73,8 @@ class Gateway(Kind):
 
     def update(self, call: Call, identity: str, old_outputs: Properties, new: Properties) -> Properties:
         """Move the listener; requests on the old address are finished."""
-        _refuse_taken(new)
+        if new["port"] != old_outputs["port"]:  # else it is ours
+            _refuse_taken(new)
         Xds(Layout(Path(new["state"]))).put_listener(new["address"], new["port"])
         return self.planned(old_outputs, new)
 

@@ -1,7 +1,7 @@
 """Start one process of a local stack: `python launch.py SPEC.json REPLICA`; becomes that process.
 
-SPEC.json: {"command": [...], "environment": {...}, "folder": "...", "sockets": [...]}; `{replica}` in the command is
-the replica's number; `sockets` go first, since a killed process leaves them behind and its successor could not listen.
+SPEC.json: {"command": [...], "environment": {...}, "folder": "...", "sockets": [...]}. `sockets` has a path a replica:
+it is removed first, since a killed process leaves it behind, and put in the place of the command's word `{socket}`.
 A file, since supervisord's own settings cannot hold every value and would pass on supervisord's variables.
 Standard library only: it runs before anything else is known to work.
 """
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 
+SOCKET = "{socket}"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -25,12 +26,16 @@ def main() -> None:
         spec = json.load(file)
     with open(f"{sys.argv[1]}.{sys.argv[2]}.starts", "ab") as starts:  # noqa: PTH123
         starts.write(b".")  # supervisord does not count them
-    for path in spec["sockets"]:
+    command = spec["command"]
+    if spec["sockets"]:
+        path = spec["sockets"][int(sys.argv[2])]
         if os.path.lexists(path):
             os.unlink(path)  # noqa: PTH108
+        if SOCKET in command:  # the first one: what a user passes to the script comes after it
+            command[command.index(SOCKET)] = path
     os.chdir(spec["folder"])
-    command = [word.replace("{replica}", sys.argv[2]) for word in spec["command"]]
-    os.execve(command[0], command, {**spec["environment"], "TIDEGATE_REPLICA": sys.argv[2]})  # noqa: S606 (no shell is the point)
+    environment = {**spec["environment"], "TIDEGATE_REPLICA": sys.argv[2]}
+    os.execve(command[0], command, environment)  # noqa: S606 (no shell is the point)
 
 
 if __name__ == "__main__":

@@ -67,10 +67,13 @@ class Route(Kind):
         return found
 
     def notices(self, old: Properties, new: Properties) -> list[str]:
-        """A default that moved because the one before it is gone is said."""
+        """A default that moved because the one before it is gone is said, and that keys end with their check."""
+        found: list[str] = []
         if old and old["default"] != new["default"] and old["default"] not in new["versions"]:
-            return [f"version {old['default']} was the default and goes; {new['default']} is the default now"]
-        return []
+            found.append(f"version {old['default']} was the default and goes; {new['default']} is the default now")
+        if old.get("auth") == "key" and new["auth"] != "key":
+            found.append(f"endpoint {new['endpoint']} asks for no key any more; auth: key again will make new keys")
+        return found
 
     def create(self, call: Call, new: Properties) -> tuple[str, Properties]:
         """Route to the versions, once each has scored the sample."""

@@ -177,9 +177,9 @@ class Supervisor:
         return sum(max(path.stat().st_size - 1, 0) for path in starts)
 
     def up(self, program: str) -> bool:
-        """Whether supervisord keeps the program's processes up, one that it is just restarting included."""
+        """Whether the program's processes run; one that ends as soon as it is started does not."""
         found = self.processes(program)
-        return bool(found) and all(each.state in ("RUNNING", "STARTING", "BACKOFF") for each in found)
+        return bool(found) and all(each.state in ("RUNNING", "STARTING") for each in found)
 
     # -- how it is asked
 

@@ -22,6 +22,7 @@ from tidegate.image.pip import without_credentials
 _COMPLETE = "tidegate-complete"
 """The file in an environment that says it was built to its end."""
 
+_FINDING_UV = threading.Lock()
 _POLL_S = 0.1
 _TERMINATE_S = 5.0
 _SHOWN_LINES = 40
@@ -150,7 +151,9 @@ class _Build:
 def _uv_binary() -> str:
     import uv  # noqa: PLC0415 -- the plugin starts without it
 
-    return os.fsdecode(uv.find_uv_bin())
+    # It reads sysconfig, whose variables are half there while another thread is the first to ask for them.
+    with _FINDING_UV:
+        return os.fsdecode(uv.find_uv_bin())
 
 
 def _environment_of_uv() -> dict[str, str]:

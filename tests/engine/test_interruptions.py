@@ -1,8 +1,10 @@
 """What is killed, interrupted or already there: nothing is lost, nothing stays behind."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -172,3 +174,46 @@ def test_destroy_works_after_a_reboot(serving):
     wait_until(lambda: not stack.processes())
     stack.destroy().require()
     assert not stack.state.exists()
+
+
+def test_a_version_that_can_no_longer_start_is_seen_and_healed(serving):
+    stack = serving
+    (folder,) = (stack.state / "deployments").glob("echo.one-*")
+    shutil.rmtree(folder / "source")
+    for pid in stack.pids("tidegate_runtime"):
+        if folder.name in stack.processes().get(pid, ""):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: "0/1" in stack.tidegate("status").output)
+    stack.up().require()
+    answer = stack.client("echo").post("/echo/score", json=1, headers={"x-tidegate-version": "one"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGTERM])
+def test_make_up_interrupted_as_by_ctrl_c_ends_in_order(serving, interruption):
+    stack = serving
+    before = stack.pids("tidegate_runtime")
+    stack.endpoints["echo"]["versions"]["slow"] = stack.version("slow", SLOW_START, traffic=0)
+    stack.write()
+    command = [sys.executable, "-m", "tools.up"]
+    up = subprocess.Popen(
+        command, cwd=stack.root, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: len(stack.pids("tidegate_runtime")) > len(before))
+    os.killpg(up.pid, interruption)
+    output, _ = up.communicate(timeout=60)
+    assert up.returncode != 0, output
+    assert "Traceback" not in output
+    wait_until(lambda: stack.pids("tidegate_runtime") == before)
+    stack.up().require()
+
+
+def test_two_environments_are_built_at_once(stack):
+    versions = {}
+    for name, package in (("one", "six"), ("two", "iniconfig")):
+        dependencies = {"dependencies": [{"pip": [package]}]}
+        versions[name] = stack.version(name, traffic=50, environment={"python": {"condaDependencies": dependencies}})
+    versions["one"]["default"] = True
+    stack.endpoints = {"echo": {"versions": versions}}
+    stack.up().require()

@@ -270,3 +270,12 @@ def test_given_keys_that_are_not_encrypted_are_warned_of(project: Any) -> None:
 
     assert warned() == ["tidegate:keys"]
     assert warned("tidegate:keys") == []
+
+
+def test_a_secret_elsewhere_than_in_the_keys_is_refused(project: Any) -> None:
+    as_engine = {name: value if isinstance(value, str) else json.dumps(value) for name, value in project.values.items()}
+    with pytest.raises(ConfigError) as refused:
+        from_engine(
+            json.dumps(as_engine), root=project.root, stack="test", secret_keys=["tidegate:endpoints", "aws:key"]
+        )
+    assert [finding.path for finding in refused.value.findings] == ["tidegate:endpoints"]

@@ -155,12 +155,15 @@ def test_what_a_route_refuses() -> None:
     assert route(versions=below) == ["versions"]
 
 
-def test_a_route_tells_of_a_default_that_goes() -> None:
-    old = {"default": "one", "versions": {"one": {}, "two": {}}}
+def test_a_route_tells_of_a_default_that_goes_and_of_keys_that_end() -> None:
+    old = {"endpoint": "echo", "auth": "key", "default": "one", "versions": {"one": {}, "two": {}}}
     assert Route().notices({}, old) == []
-    assert Route().notices(old, {"default": "two", "versions": {"one": {}, "two": {}}}) == []
-    assert Route().notices(old, {"default": "two", "versions": {"two": {}}}) == [
+    assert Route().notices(old, old | {"default": "two"}) == []
+    assert Route().notices(old, old | {"default": "two", "versions": {"two": {}}}) == [
         "version one was the default and goes; two is the default now"
+    ]
+    assert Route().notices(old, old | {"auth": "none"}) == [
+        "endpoint echo asks for no key any more; auth: key again will make new keys"
     ]
 
 

@@ -49,16 +49,18 @@ def test_a_program_gets_its_arguments_variables_and_folder_unchanged(layout: Lay
     python = Path("/proc/self/exe").resolve()
     supervisor.add(
         "echo.one-01234567",
-        command=[str(python), "-I", str(script), odd, "{replica}"],
+        command=[str(python), "-I", str(script), odd, "{socket}", "{socket}"],
         environment={"ODD": odd},
         folder=script.parent,
         log=layout.logs / "echo" / "one" / "echo.one-01234567.log",
+        sockets=[layout.run / "a.sock", layout.run / "b.sock"],
         replicas=2,
     )
-    for replica in ("0", "1"):
+    for replica, name in (("0", "a.sock"), ("1", "b.sock")):
         line = wait_for(layout.logs / "echo" / "one" / f"echo.one-01234567-{replica}.log")[0]
         seen = json.loads(line)
-        assert seen["arguments"] == [odd, replica]
+        assert seen["arguments"] == [odd, str(layout.run / name), "{socket}"]
+        assert seen["environment"].pop("TIDEGATE_REPLICA") == replica
         assert seen["folder"] == str(script.parent)
         assert seen["environment"].pop("ODD") == odd
         # Not supervisord's own variables; LC_CTYPE is Python's own doing.

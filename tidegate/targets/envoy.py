@@ -20,9 +20,14 @@ IDLE_TIMEOUT_S = 20
 ANSWER_MARGIN_MS = 1000
 """Added to what a version may take itself, so that its own answer always comes before the gateway gives up."""
 
+MAX_REQUEST_BYTES = 100 << 20
+"""Azure ML v1's payload limit; beyond it the gateway answers 413."""
+
 _HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _API_KEY = "envoy.filters.http.api_key_auth"
 _API_KEY_TYPE = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3"
+_BUFFER = "envoy.filters.http.buffer"
+_BUFFER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer"
 _ROUTER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 _UPSTREAM_TYPE = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ROUTES = "endpoints"
@@ -31,6 +36,14 @@ ROUTES = "endpoints"
 _METADATA = "tidegate"
 
 Json = dict[str, Any]
+
+_OPEN: Json = {
+    "typed_per_filter_config": {
+        _API_KEY: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    },
+    "request_headers_to_remove": [CLIENT_HEADER],  # nobody was checked, so nobody has a name
+}
+"""What a route carries that takes requests from anybody."""
 
 
 class ClusterPlan(TypedDict):
@@ -124,7 +137,7 @@ def route_configuration(plans: Iterable[RoutePlan]) -> Json:
     """All endpoints' routes, in the order of their names; any other path is 404."""
     ordered = sorted(plans, key=lambda plan: plan["endpoint"])
     routes = [route for plan in ordered for route in _routes(plan)]
-    routes.append(_answer({"prefix": "/"}, 404, "no endpoint has this path"))
+    routes.append(_answer({"prefix": "/"}, 404, "no endpoint has this path") | _OPEN)
     return {
         "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         "name": ROUTES,
@@ -182,15 +195,14 @@ def _forward(match: Json, internal: str, shares: Sequence[SharePlan]) -> Json:
 def _key_check(plan: RoutePlan) -> Json:
     keys = plan.get("keys")
     if keys is None:
-        settings: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
-    else:
-        # By route and not by listener: a rotation is then a change of routes, which drains no connection.
-        settings = {
-            "@type": f"{_API_KEY_TYPE}.ApiKeyAuthPerRoute",
-            "credentials": [{"key": key, "client": client} for client, key in sorted(keys.items())],
-            "key_sources": [{"header": "Authorization"}],
-            "forwarding": {"header": CLIENT_HEADER, "hide_credentials": True},
-        }
+        return _OPEN
+    # By route and not by listener: a rotation is then a change of routes, which drains no connection.
+    settings = {
+        "@type": f"{_API_KEY_TYPE}.ApiKeyAuthPerRoute",
+        "credentials": [{"key": key, "client": client} for client, key in sorted(keys.items())],
+        "key_sources": [{"header": "Authorization"}],
+        "forwarding": {"header": CLIENT_HEADER, "hide_credentials": True},
+    }
     return {"typed_per_filter_config": {_API_KEY: settings}}
 
 
@@ -230,8 +242,11 @@ def _connection_manager(routes: Json) -> Json:
         "merge_slashes": True,
         "stream_idle_timeout": "0s",  # a script may think for as long as its scoring timeout lets it
         "request_headers_timeout": "10s",
+        "request_timeout": "60s",  # for the request to arrive whole
         "http_filters": [
             {"name": _API_KEY, "typed_config": {"@type": f"{_API_KEY_TYPE}.ApiKeyAuth"}},
+            # A scoring process works on one request at a time: one whose body is still coming must not hold it.
+            {"name": _BUFFER, "typed_config": {"@type": _BUFFER_TYPE, "max_request_bytes": MAX_REQUEST_BYTES}},
             {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER_TYPE}},
         ],
         "local_reply_config": {
