@@ -70,3 +70,16 @@ def test_a_lost_passphrase_is_said_before_anything_is_overwritten(checkout):
     passphrase.write_text(kept)
     stack.run(sys.executable, "-m", "tools.up").require()
     assert stack.client("echo").post("/echo/score", json=1).status_code == 200
+
+
+def test_given_keys_outlive_make_down(checkout):
+    stack = checkout
+    stack.run(sys.executable, "-m", "tools.up").require()
+    for name in ("primary", "secondary"):
+        value = f"{name}-key-that-clients-hold-since-2021"
+        stack.pulumi("config", "set", "--secret", "--path", f"tidegate:keys.echo.{name}", value).require()
+    stack.run(sys.executable, "-m", "tools.up").require()
+    assert "stays" in stack.run(sys.executable, "-m", "tools.down").require().output
+    assert not stack.processes()
+    stack.run(sys.executable, "-m", "tools.up").require()
+    assert stack.key("echo") == "primary-key-that-clients-hold-since-2021"

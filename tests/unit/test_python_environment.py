@@ -154,7 +154,12 @@ def test_two_replaced_packages_bring_inference_schema_once() -> None:
 
 @pytest.mark.parametrize(
     ("name", "severity"),
-    [("azureml-telemetry", "note"), ("azureml-contrib-services", "note"), ("azureml-core", "warning")],
+    [
+        ("azureml-monitoring", "note"),
+        ("azureml-telemetry", "note"),
+        ("azureml-contrib-services", "note"),
+        ("azureml-core", "warning"),
+    ],
 )
 def test_packages_of_the_old_sdk_are_left_out_and_said(name: str, severity: str) -> None:
     environment, findings = conda("numpy", name)

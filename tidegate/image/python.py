@@ -125,6 +125,7 @@ _REPLACED: Mapping[str, tuple[Severity, str, tuple[str, ...]]] = {
         "is left out: the scoring server brings rawhttp, AMLRequest and AMLResponse",
         (),
     ),
+    "azureml-monitoring": ("note", "is left out: the scoring server brings ModelDataCollector", ()),
     "azureml-telemetry": ("note", "is left out: scoring does not use it", ()),
     "azureml-core": (
         "warning",
