@@ -1,10 +1,11 @@
-"""`python -m bench [PART...]`: run the parts that are named, or all, and write docs/benchmarks.md."""
+"""`python -m bench [PART...]`: run the parts that are named, or all, and write them into docs/benchmarks.md."""
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
 
-from bench.section import Section, machine
+from bench.section import machine
 
 PARTS = ("scoring", "changes", "gateway", "engine")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -18,19 +19,26 @@ Machine: {machine}.
 
 
 def main() -> None:
-    """Print each section as it is there; a run of all parts replaces the document."""
+    """Run each part and put what it says in the place of what the document said of it before."""
     names = sys.argv[1:] or list(PARTS)
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         sys.exit(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    sections: list[Section] = []
     for name in names:
-        sections.append(import_module(f"bench.{name}").run())
-        sys.stdout.write(sections[-1].markdown() + "\n")
+        text = import_module(f"bench.{name}").run().markdown()
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    if not sys.argv[1:]:
-        text = "\n".join([HEAD.format(machine=machine()), *(section.markdown() for section in sections)])
-        DOCUMENT.write_text(text)
+        said = _said() | {name: text}
+        DOCUMENT.write_text(
+            "\n".join([HEAD.format(machine=machine()), *(said[part] for part in PARTS if part in said)])
+        )
+
+
+def _said() -> dict[str, str]:
+    """The document's sections by part, known by the command in each."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    sections = re.findall(r"^## .*?(?=^## |\Z)", text, flags=re.M | re.S)
+    return {part: section.rstrip() + "\n" for part in PARTS for section in sections if f"bench {part}`" in section}
 
 
 if __name__ == "__main__":
