@@ -27,7 +27,7 @@ _COLUMNS = ("version", "percent", "role", "replicas", "restarts", "in flight", "
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
 app.add_typer(keys_app, name="keys")
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 100))  # no narrower than status' table
 
 
 @app.command()
