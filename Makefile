@@ -1,10 +1,14 @@
 # What there is to do; `make up` is the one to begin with.
-.PHONY: setup setup-dev up down test check bench golden
+.PHONY: setup setup-azure setup-dev up down test check bench golden
 
 PYTHON := .venv/bin/python
 
 setup:
 	@tools/setup
+
+# What stacks with the target azure need on top.
+setup-azure:
+	@tools/setup --azure
 
 setup-dev:
 	@tools/setup --dev

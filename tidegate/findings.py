@@ -26,6 +26,8 @@ class Finding:
     """The line in `file`, from 1; 0 where it is not known."""
     severity: Severity = "error"
     """`error` stops the run; `warning` and `note` are shown and the run goes on."""
+    rule: str = ""
+    """The id of the rule behind it, where it has one that can be looked up."""
 
     def __str__(self) -> str:
         """`examples/x/conda.yml:3: dependencies[0]: the problem. The remedy`."""

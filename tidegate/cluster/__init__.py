@@ -1,0 +1,1 @@
+"""A cluster of an Azure environment, what stands around it, and the rules over both."""
