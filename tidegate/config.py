@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, cast
 
@@ -12,6 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from tidegate.cluster.input import AzureInput
+from tidegate.cluster.spec import AzureSpec
 from tidegate.endpoint.input import EndpointInput, GatewayInput, GivenKeysInput, VersionInput
 from tidegate.endpoint.layers import Settings, file_layer, stack_layer
 from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
@@ -31,16 +34,19 @@ from tidegate.model.input import ModelEntry
 from tidegate.model.rules import MOST_MODELS, Registry
 from tidegate.model.spec import ModelRef, ModelSpec
 from tidegate.names import ENDPOINT
-from tidegate.parse import Input, Loc, Parsed, key_path, parse
+from tidegate.parse import Broken, Loc, Parsed, key_path, parse
 from tidegate.paths import kind, locate
 from tidegate.v1.deployment import DeploymentConfig
 from tidegate.v1.inference import InferenceConfig
 
 Target = Literal["local", "azure"]
 
-_PLAIN_ONLY = "Only tidegate:keys takes secrets; let the script read others where they are kept"
+_PLAIN_ONLY = "Only tidegate:keys and tidegate:tlsKeys take secrets; let the script read others where they are kept"
 
 GIVEN_KEYS = "tidegate:keys"
+TLS_KEYS = "tidegate:tlsKeys"
+SECRETS = (GIVEN_KEYS, TLS_KEYS)
+"""What may be encrypted in a stack's config, and should be."""
 NAMESPACE = "tidegate:"
 """The project's own keys begin so; those of others are not looked at."""
 
@@ -58,11 +64,13 @@ class Environment(BaseModel):
     """Sorted by name and number."""
     endpoints: tuple[EndpointSpec, ...] = ()
     """Sorted by name."""
+    azure: AzureSpec | None = None
+    """What stands under the endpoints on Azure; None for other targets."""
     notes: tuple[Finding, ...] = ()
     """Warnings and notes, for the user to see."""
 
 
-class StackInput(Input):
+class StackInput(AzureInput):
     """The project's part of a stack's config."""
 
     target: Target | None = Field(None, alias="tidegate:target", description="Where the endpoints run. Required.")
@@ -80,15 +88,20 @@ class StackInput(Input):
     )
 
 
-def load(values: Mapping[str, object], *, root: Path, stack: str) -> Environment:
+def load(
+    values: Mapping[str, object], *, root: Path, stack: str, now: datetime | None = None, unread: Collection[Loc] = ()
+) -> Environment:
     """Check a stack's config and complete it.
 
     `values` has full keys (`tidegate:endpoints`) and parsed values; keys of other namespaces are left aside. Relative
-    paths begin at `root`, the project's folder. Raises ConfigError with all findings where one of them is an error.
+    paths begin at `root`, the project's folder. `now` is the moment at which certificates are looked at, by default
+    this one; `unread` are places where something stands that could not be read. Raises ConfigError with all findings
+    where one of them is an error.
     """
     own = {key: value for key, value in values.items() if key.startswith(NAMESPACE)}
     parsed = parse(StackInput, own)
-    return _Loader(parsed, root.absolute()).environment(stack)
+    parsed = replace(parsed, broken=Broken(parsed.broken.places | frozenset(unread)))
+    return _Loader(parsed, root.absolute(), now or datetime.now(UTC)).environment(stack)
 
 
 def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collection[str] = ()) -> Environment:
@@ -103,24 +116,27 @@ def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collec
         values = None
     if not isinstance(values, dict):
         raise ConfigError([Finding("PULUMI_CONFIG", "the engine's config is no JSON object", "Run this with pulumi")])
-    hidden = sorted(key for key in secret_keys if key.startswith(NAMESPACE) and key != GIVEN_KEYS)
+    hidden = sorted(key for key in secret_keys if key.startswith(NAMESPACE) and key not in SECRETS)
     if hidden:
         raise ConfigError(
             Finding(key, "an encrypted value in it would be plain in the state", _PLAIN_ONLY) for key in hidden
         )
     decoded = _decoded(cast(dict[str, object], values))
     environment = load(decoded, root=root, stack=stack)
-    if GIVEN_KEYS not in decoded or GIVEN_KEYS in secret_keys:
-        return environment
-    way_out = f"Set them by pulumi config set --secret --path '{GIVEN_KEYS}.ENDPOINT.primary', and rotate them"
-    warning = Finding(GIVEN_KEYS, "the keys stand in plain text in the stack's config", way_out, severity="warning")
-    return environment.model_copy(update={"notes": (warning, *environment.notes)})
+    warnings = tuple(
+        Finding(key, "the keys stand in plain text in the stack's config", way_out, severity="warning")
+        for key, path in ((GIVEN_KEYS, f"{GIVEN_KEYS}.ENDPOINT.primary"), (TLS_KEYS, f"{TLS_KEYS}.CLUSTER"))
+        if key in decoded and key not in secret_keys
+        for way_out in (f"Set them by pulumi config set --secret --path '{path}', and rotate them",)
+    )
+    return environment.model_copy(update={"notes": (*warnings, *environment.notes)})
 
 
 def from_file(stack_file: Path, *, root: Path) -> Environment:
     """Load `Pulumi.<stack>.yaml` without the engine.
 
-    What is encrypted stays unread: keys under `tidegate:keys` are then as if not given. Elsewhere an encrypted value is
+    What is encrypted stays unread: keys under `tidegate:keys` are then as if not given, and nothing is said of a
+    certificate whose key is under `tidegate:tlsKeys`. Elsewhere an encrypted value is
     an error, since the engine would make the whole top-level key a secret.
     """
     values = {key if ":" in key else NAMESPACE + key: value for key, value in _config(stack_file).items()}
@@ -129,14 +145,15 @@ def from_file(stack_file: Path, *, root: Path) -> Environment:
     if findings:
         raise ConfigError(findings)
     stack = stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
-    return load(_decoded(plain), root=root, stack=stack)
+    return load(_decoded(plain), root=root, stack=stack, unread=_encrypted(values.get(TLS_KEYS), (TLS_KEYS,)))
 
 
 class _Loader:
     """One run over one config; collects findings as it goes."""
 
-    def __init__(self, parsed: Parsed[StackInput], root: Path) -> None:
+    def __init__(self, parsed: Parsed[StackInput], root: Path, now: datetime) -> None:
         self._parsed = parsed
+        self._now = now
         self._input = parsed.value
         self._broken = parsed.broken
         self._root = root
@@ -151,6 +168,7 @@ class _Loader:
         self._register_models()
         endpoints = [self._endpoint(name, entry) for name, entry in sorted((self._input.endpoints or {}).items())]
         self._check_lists()
+        production, azure = self._azure()
         # A file or a setting that several versions share is wrong once.
         findings = sorted(set(self._findings))
         if target is None or any(finding.severity == "error" for finding in findings):
@@ -159,12 +177,38 @@ class _Loader:
         return Environment(
             stack=stack,
             target=target,
-            production=bool(self._input.production),
+            production=production,
+            azure=azure,
             gateway=GatewaySpec(**gateway.model_dump(exclude_none=True) if gateway else {}),
             models=self._registry.models,
             endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
             notes=tuple(findings),
         )
+
+    def _azure(self) -> tuple[bool, AzureSpec | None]:
+        """Whether the environment is production, and what stands on Azure."""
+        written = self._input.production
+        if self._input.target != "azure":
+            unused = [
+                alias
+                for name, field in AzureInput.model_fields.items()
+                if getattr(self._input, name) is not None and (alias := field.alias)
+            ]
+            if unused and self._input.target is not None:
+                problem = f"not applied on the {self._input.target} target: {', '.join(unused)}"
+                self._findings.append(Finding("tidegate:target", problem, severity="note"))
+            return bool(written), None
+        from tidegate.cluster.resolve import is_production, resolve_azure  # noqa: PLC0415 (a local stack does without)
+
+        production = is_production(self._input) if written is None else written
+        spec, findings = resolve_azure(
+            self._input, self._parsed.broken, production=production, root=self._root, now=self._now
+        )
+        self._findings += findings
+        if self._input.endpoints:
+            problem, remedy = "endpoints on Azure are not built yet", "Keep them in a stack whose target is local"
+            self._findings.append(Finding("tidegate:endpoints", problem, remedy))
+        return production, spec
 
     def _register_models(self) -> None:
         place = "tidegate:models"
@@ -351,13 +395,21 @@ def _without_ciphertext(value: object, loc: Loc, findings: list[Finding]) -> obj
         here = (*loc, str(key))
         if not _is_ciphertext(child):
             plain[str(key)] = _without_ciphertext(child, here, findings)
-        elif str(here[0]).startswith(NAMESPACE) and here[0] != "tidegate:keys":
+        elif str(here[0]).startswith(NAMESPACE) and here[0] not in SECRETS:
             problem = "an encrypted value makes its whole top-level key a secret"
             findings.append(Finding(key_path(here), problem, _PLAIN_ONLY))
     return plain
 
 
 _DEEPEST = 64
+
+
+def _encrypted(value: object, loc: Loc) -> set[Loc]:
+    """The places at and right under `loc` where an encrypted value stands."""
+    if _is_ciphertext(value):
+        return {loc}
+    children = cast(dict[object, object], value) if isinstance(value, dict) else {}
+    return {(*loc, str(key)) for key, child in children.items() if _is_ciphertext(child)}
 
 
 def _is_ciphertext(value: object) -> bool:

@@ -22,7 +22,7 @@ Loc = tuple[str | int, ...]
 
 Model = TypeVar("Model", bound=BaseModel)
 
-SECRET = frozenset({"tidegate:keys", "keys", "sslKey", "password", "environmentVariables"})
+SECRET = frozenset({"tidegate:keys", "tidegate:tlsKeys", "keys", "sslKey", "password", "environmentVariables"})
 """A value at or under one of these keys never appears in a finding."""
 
 LARGEST = 2**31 - 1

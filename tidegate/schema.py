@@ -32,7 +32,13 @@ def stack_schema() -> Schema:
     definitions["EndpointInput"]["properties"]["versions"]["propertyNames"] = _named(VERSION)
     # A secret is encrypted key by key or as a whole, as pulumi config set --secret was called.
     given: Schema = definitions["GivenKeysInput"]["properties"]
-    for holder, key in ((properties, "tidegate:keys"), (given, "primary"), (given, "secondary")):
+    for holder, key in (
+        (properties, "tidegate:keys"),
+        (given, "primary"),
+        (given, "secondary"),
+        (properties["tidegate:tlsKeys"], "additionalProperties"),
+        (properties, "tidegate:tlsKeys"),
+    ):
         holder[key] = {"anyOf": [holder[key], {"$ref": "#/$defs/Secure"}]}
     known = "|".join(key.removeprefix(NAMESPACE) for key in properties)
     return {

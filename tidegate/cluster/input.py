@@ -5,7 +5,7 @@ Every field may be absent; `resolve.py` gives defaults. Rules beyond a value's t
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from tidegate.parse import Count, Input, Whole
 
@@ -279,16 +279,29 @@ class WorkspaceInput(Input):
     )
 
 
-AZURE_FIELDS: tuple[str, ...] = (
-    "tidegate:location",
-    "tidegate:resourceGroup",
-    "tidegate:existingResourceGroups",
-    "tidegate:clusters",
-    "tidegate:registry",
-    "tidegate:workspace",
-    "tidegate:tags",
-    "tidegate:tlsKeys",
-    "tidegate:allowReplacement",
-    "tidegate:platform",
-)
-"""The keys of a stack's config that only mean something on Azure."""
+class AzureInput(Input):
+    """The keys of a stack's config that only mean something on Azure."""
+
+    location: str | None = Field(None, alias="tidegate:location", description="The region, e.g. westeurope. Required.")
+    resource_group: str | None = Field(
+        None,
+        alias="tidegate:resourceGroup",
+        description="What has no resource group of its own is in this one. Required.",
+    )
+    existing_resource_groups: list[str] | None = Field(
+        None, alias="tidegate:existingResourceGroups", description="Those that are there; any other is made here."
+    )
+    clusters: dict[str, ClusterInput] | None = Field(None, alias="tidegate:clusters", description="Clusters by name.")
+    registry: RegistryInput | None = Field(None, alias="tidegate:registry")
+    workspace: WorkspaceInput | None = Field(None, alias="tidegate:workspace")
+    tags: dict[str, str] | None = Field(None, alias="tidegate:tags", description="Tags of everything that has tags.")
+    tls_keys: dict[str, SecretStr] | None = Field(
+        None,
+        alias="tidegate:tlsKeys",
+        description="PEM keys of certificates by cluster, kept as a secret: pulumi config set --secret.",
+    )
+    allow_replacement: list[str] | None = Field(
+        None,
+        alias="tidegate:allowReplacement",
+        description="Clusters that a change may replace, which takes everything on them down.",
+    )
