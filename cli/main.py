@@ -27,6 +27,8 @@ _COLUMNS = ("version", "percent", "role", "replicas", "restarts", "in flight", "
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
 app.add_typer(keys_app, name="keys")
+cluster_app = typer.Typer(no_args_is_help=True, help="The clusters of stacks on Azure.")
+app.add_typer(cluster_app, name="cluster")
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 100))  # no narrower than status' table
 
 
@@ -144,6 +146,34 @@ def logs(
         text = json.dumps({"replica": entry.replica, "line": entry.line}) if as_json else entry.text
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+@cluster_app.callback()
+def _cluster() -> None:
+    """The clusters of stacks on Azure."""
+
+
+@cluster_app.command("check")
+def cluster_check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Stack files; by default those of all stacks on Azure here."),
+    ] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="text, json or github (annotations).")] = "text",
+) -> None:
+    """Check the config against all rules, without an engine and without a login; 1 where there is an error."""
+    from cli import cluster as cluster_checks  # noqa: PLC0415 (no other command pays for the rules)
+
+    if output not in cluster_checks.FORMATS:
+        raise CliError(f"there is no output {output!r}; known: {', '.join(cluster_checks.FORMATS)}")
+    project = Project.find("")
+    checked = cluster_checks.check(
+        [file.absolute() for file in files] if files else cluster_checks.stack_files(project), project.root
+    )
+    if text := cluster_checks.FORMATS[output](checked):
+        sys.stdout.write(text + "\n")
+    if any(each.errors for each in checked):
+        raise typer.Exit(1)
 
 
 def run() -> None:

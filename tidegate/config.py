@@ -148,6 +148,16 @@ def from_file(stack_file: Path, *, root: Path) -> Environment:
     return load(_decoded(plain), root=root, stack=stack, unread=_encrypted(values.get(TLS_KEYS), (TLS_KEYS,)))
 
 
+def target_of(stack_file: Path) -> str | None:
+    """The target that a stack's file names, None where it names none or cannot be read."""
+    try:
+        values = _config(stack_file)
+    except ConfigError:
+        return None
+    target = values.get("tidegate:target", values.get("target"))
+    return target if isinstance(target, str) else None
+
+
 class _Loader:
     """One run over one config; collects findings as it goes."""
 
