@@ -46,14 +46,15 @@ class PoolSpec(Spec):
     os_sku: Literal["Ubuntu", "AzureLinux"] = "Ubuntu"
     os_disk_type: Literal["Managed", "Ephemeral"] | None = None
     os_disk_size_gb: int | None = None
-    max_surge: str = "10%"
+    max_surge: str | None = "10%"
+    """Nodes more than needed during an upgrade; None on Spot, where AKS refuses one."""
     encryption_at_host: bool = False
     fips: bool = False
     subnet_id: str | None = None
     """A subnet of its own; None: the cluster's."""
     spot: SpotSpec | None = None
     gpus: int = 0
-    """GPUs of one node; 0 where the size has none or only part of one is not offered."""
+    """GPUs of one node, as Kubernetes offers them: a part of one counts as one."""
     gpu_driver: Literal["Install", "None"] | None = None
     mig_profile: str | None = None
     tags: dict[str, str] = {}
