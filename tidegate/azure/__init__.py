@@ -1,0 +1,1 @@
+"""Azure itself: the login that is there, and what Azure Resource Manager answers."""
