@@ -23,6 +23,9 @@ from tidegate_runtime.swagger import DOCS_PAGE, Swagger, SwaggerError
 Sink = Callable[["Exchange", int, bytes], None]
 """Told of each scoring request after its answer has left: the exchange, the status, the answer's body."""
 
+Runner = Callable[["Exchange", Callable[..., Any], dict[str, Any]], Any]
+"""Calls the script's function with the arguments of an exchange, and may do something around it."""
+
 _ID_LIMIT = 100
 _SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
 _INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
@@ -38,7 +41,10 @@ _HTML: Header = ("content-type", "text/html; charset=utf-8")
 class Exchange:
     """A scoring request on its way: what it asked, and what has been measured."""
 
-    __slots__ = ("arrived", "body", "client_id", "headers", "proto", "queue_s", "ran", "request_id", "run_s", "scope")
+    __slots__ = (
+        "arrived", "body", "client_id", "headers", "proto", "queue_s", "ran", "request_id", "run_s", "scope",
+        "timed_out", "trace",
+    )  # fmt: skip
 
     def __init__(self, proto: Any, scope: Scope) -> None:
         self.proto = proto
@@ -52,6 +58,9 @@ class Exchange:
         self.queue_s = 0.0
         self.run_s = 0.0
         self.ran = False
+        self.timed_out = False
+        self.trace: Any = None
+        """What the runner keeps with it."""
 
 
 class Application:
@@ -67,6 +76,7 @@ class Application:
         end_worker: Callable[[], None],
         output: logs.ScriptOutput,
         sinks: tuple[Sink, ...] = (),
+        runner: Runner | None = None,
     ) -> None:
         self._settings = settings
         self._run = script.run
@@ -81,6 +91,7 @@ class Application:
         self._swagger = Swagger(settings, script)
         self._counters = counters
         self._sinks = sinks
+        self._runner = runner
         self._pages: dict[str, Callable[[Scope], Answer]] = {
             "/": lambda _: Answer(200, [_HTML], b"Healthy"),
             "/docs": lambda _: Answer(200, [_HTML], DOCS_PAGE),
@@ -141,7 +152,7 @@ class Application:
             result = self._run_in(slot, exchange, arguments)
         except ScoringTimeout as error:
             logs.script_error(error, exchange.request_id)
-            return self._timed_out()
+            return self._timed_out(exchange)
         except BaseException as error:
             logs.script_error(error, exchange.request_id)
             return error_answer(500, _SCRIPT_ERROR, FAILED)
@@ -161,7 +172,7 @@ class Application:
     def _run_in(self, slot: Slot, exchange: Exchange, arguments: dict[str, Any]) -> Any:
         slot.begin(self._timeout_s, exchange)
         try:
-            result = self._run(**arguments)
+            result = self._run(**arguments) if self._runner is None else self._runner(exchange, self._run, arguments)
         except ScoringTimeout:
             raise
         except BaseException:
@@ -186,9 +197,10 @@ class Application:
         logs.write(f"[{exchange.request_id}] run() did not stop at its timeout of {limit} ms: its worker is replaced\n")
         exchange.run_s = self._timeout_s
         exchange.ran = True
-        self._finish(exchange, self._timed_out())
+        self._finish(exchange, self._timed_out(exchange))
 
-    def _timed_out(self) -> Answer:
+    def _timed_out(self, exchange: Exchange) -> Answer:
+        exchange.timed_out = True
         status = 504 if self._settings.strict_status else 500
         return error_answer(status, f"Scoring timeout after {self._settings.scoring_timeout_ms} ms", FAILED)
 

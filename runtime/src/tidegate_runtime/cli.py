@@ -1,4 +1,4 @@
-"""The command `tidegate-score`."""
+"""The commands `tidegate-score` and `azmlinfsrv`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,41 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tidegate_runtime import logs
 from tidegate_runtime.server import serve
 from tidegate_runtime.settings import Settings, SettingsError, from_environment
+
+_REFERENCE = "azureml-inference-server-http"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a scoring script until SIGTERM or SIGINT; the exit code is 3 where the script cannot be started."""
+    return _serve(sys.argv[1:] if arguments is None else arguments, os.environ)
+
+
+def azmlinfsrv() -> object:
+    """The reference server's command, for images that were written for it: listens on all interfaces as that does.
+
+    Both packages bring a command of this name and the one that is installed last has it; so where the reference
+    server is installed, it is started whichever of the two that was.
+    """
+    import importlib.metadata  # noqa: PLC0415 (slow to import, and of use here alone)
+
     try:
-        settings = read_settings(sys.argv[1:] if arguments is None else arguments, os.environ)
+        commands = importlib.metadata.distribution(_REFERENCE).entry_points
+    except importlib.metadata.PackageNotFoundError:
+        return _serve(sys.argv[1:], {"TIDEGATE_HOST": "0.0.0.0", **os.environ})  # noqa: S104 (a container's port)
+    return next(each for each in commands if each.name == "azmlinfsrv").load()()
+
+
+def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    try:
+        settings = read_settings(arguments, environment)
     except SettingsError as error:
-        print(f"tidegate-score: {error}", file=sys.stderr)  # noqa: T201 (a command's own message)
+        logs.say(str(error))
         return 2
+    if settings.without_effect:
+        logs.say(f"without effect on this server: {', '.join(settings.without_effect)}")
     return serve(settings)
 
 

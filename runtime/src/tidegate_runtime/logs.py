@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 from tidegate_runtime.settings import LOG_LEVELS, Settings
 
+STDOUT = 1
+STDERR = 2
 _PACKAGE = str(Path(__file__).parent)
 _BODY_LIMIT = 4096
 """Characters of a body in a log line, where bodies are asked for."""
@@ -36,17 +38,21 @@ def say(message: str) -> None:
 def write(text: str) -> None:
     """Whole lines in one system call, so that those of several threads and processes never mix."""
     with contextlib.suppress(OSError):  # nobody reads the log any more; a request must not fail for that
-        os.write(2, text.encode(errors="backslashreplace"))
+        os.write(STDERR, text.encode(errors="backslashreplace"))
 
 
 def script_error(error: BaseException, request_id: str = "") -> None:
-    """A script's traceback, from its own first line on."""
+    """Write a script's traceback."""
+    prefix = f"[{request_id}] " if request_id else ""
+    write("".join(f"{prefix}{line}\n" for line in script_traceback(error).splitlines()))
+
+
+def script_traceback(error: BaseException) -> str:
+    """A traceback as text, from the script's own first line on."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith((_PACKAGE, "<frozen importlib")):
         trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
-    prefix = f"[{request_id}] " if request_id else ""
-    write("".join(f"{prefix}{line}\n" for line in text.splitlines()))
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def load_logging_config(settings: Settings) -> None:
@@ -93,7 +99,9 @@ class ScriptOutput:
     def __init__(self) -> None:
         self.request_id: Callable[[], str] = str
         """Tells which request this thread runs, "" where it runs none."""
-        self._streams = [_TaggedStream(sys.stdout, 1, self), _TaggedStream(sys.stderr, 2, self)]
+        self.listener: Callable[[int, str], None] | None = None
+        """Told of each text that the script writes: the stream's descriptor, and the text."""
+        self._streams = [_TaggedStream(sys.stdout, STDOUT, self), _TaggedStream(sys.stderr, STDERR, self)]
         sys.stdout, sys.stderr = self._streams  # type: ignore[assignment]  # the interface that print and logging use
 
     def end(self, request_id: str) -> None:
@@ -113,6 +121,8 @@ class _TaggedStream(io.TextIOBase):
         """By request, what it has printed since the last line end."""
 
     def write(self, text: str) -> int:
+        if self._output.listener is not None:
+            self._output.listener(self._descriptor, text)
         request_id = self._output.request_id()
         if not request_id:
             self._plain.write(text)

@@ -16,6 +16,15 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MEBIBYTE = 1024 * 1024
 
 
+_WITHOUT_EFFECT = (
+    "AML_DBG_MODEL_INFO",
+    "AML_DBG_RESOURCE_INFO",
+    "AZUREML_DEBUG_PORT",
+    "WORKER_PRELOAD",
+    "WORKER_TIMEOUT",
+)
+
+
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names it and says what it takes."""
 
@@ -83,6 +92,12 @@ class Settings:
     outputs: Outputs | None = None
     telemetry: str = field(default="", repr=False)
     """Application Insights connection string, "" = off. A credential."""
+    telemetry_responses: bool = False
+    """Send the bodies of responses to Application Insights."""
+    workspace_name: str = ""
+    """Only said to Application Insights."""
+    without_effect: tuple[str, ...] = ()
+    """Variables of the reference server that are set and that this server does not read."""
 
 
 def from_environment(environment: Mapping[str, str], **given: Any) -> Settings:
@@ -120,6 +135,9 @@ def from_environment(environment: Mapping[str, str], **given: Any) -> Settings:
         "collection": _collection(values),
         "outputs": _outputs(values),
         "telemetry": _telemetry(values),
+        "telemetry_responses": _switch(values, "APP_INSIGHTS_LOG_RESPONSE_ENABLED"),
+        "workspace_name": values.get("WORKSPACE_NAME") or "",
+        "without_effect": tuple(name for name in _WITHOUT_EFFECT if values.get(name)),
     }
     return Settings(**settings | {name: value for name, value in given.items() if value is not None})
 

@@ -51,23 +51,34 @@ def work(
     counters = Counters(cells)
     collector = start_collector(settings, settings.collection, counters) if settings.collection else None
     output = logs.ScriptOutput()
-    script = _start_script(settings)
+    telemetry = _start_telemetry(settings, output)
+    script = _start_script(settings, telemetry)
     if script is None:
+        _stop(collector, telemetry)
         return EXIT_SCRIPT_FAILED
-    telemetry = _start_telemetry(settings)
-    sinks = _sinks(settings, collector, telemetry)
     application = Application(
-        settings, script, deadlines=deadlines, counters=counters, end_worker=_end, output=output, sinks=sinks
+        settings,
+        script,
+        deadlines=deadlines,
+        counters=counters,
+        end_worker=lambda: _end(telemetry),
+        output=output,
+        sinks=_sinks(settings, collector, telemetry),
+        runner=telemetry.run if telemetry else None,
     )
     threading.Thread(target=application.slots.watch, name="watchdog", daemon=True).start()
     control.sendall(b"R")
     if control.recv(1) == b"G":
         threads = settings.max_concurrent_requests + settings.queue_threads
         serve_until_signal(listener, threads, application, lambda: application.idle)
-    for sink in (collector, telemetry):
-        if sink is not None:
-            sink.stop()
+    _stop(collector, telemetry)
     return 0
+
+
+def _stop(*parts: Collector | Telemetry | None) -> None:
+    for part in parts:
+        if part is not None:
+            part.stop()
 
 
 def _die_with(parent: int) -> None:
@@ -77,7 +88,7 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _start_script(settings: Settings) -> Script | None:
+def _start_script(settings: Settings, telemetry: Telemetry | None) -> Script | None:
     """Import the script and call its `init()`; what goes wrong is logged as the script's own traceback."""
     name = str(settings.entry_script or "")
     sys.argv = [name, *settings.arguments]
@@ -94,12 +105,18 @@ def _start_script(settings: Settings) -> Script | None:
         script.init()
     except ScriptError as error:
         logs.say(str(error))
+        if telemetry:
+            telemetry.init_failed(error)
         return None
     except BaseException as error:
         logs.script_error(error)
+        if telemetry:
+            telemetry.init_failed(error)
         logs.say(f"{name or 'the model'} could not be started: {type(error).__name__}: {error}")
         _list_models(settings)
         return None
+    if telemetry:
+        telemetry.adopt()
     return script
 
 
@@ -121,12 +138,19 @@ def _list_models(settings: Settings) -> None:
     logs.write("".join(f"  {line}\n" for line in [f"AZUREML_MODEL_DIR {root} holds:", *shown]))
 
 
-def _start_telemetry(settings: Settings) -> Telemetry | None:
+def _start_telemetry(settings: Settings, output: logs.ScriptOutput) -> Telemetry | None:
+    """Telemetry, or None with a word in the log where its packages are missing or the connection string is wrong."""
     if not settings.telemetry:
         return None
-    from tidegate_runtime.telemetry import start_telemetry  # noqa: PLC0415 (nothing of it is imported when off)
+    try:
+        from tidegate_runtime.telemetry import Telemetry  # noqa: PLC0415 (nothing of it is imported when off)
 
-    return start_telemetry(settings)
+        return Telemetry(settings, output)
+    except ImportError as error:
+        logs.say(f"telemetry is off: install tidegate-runtime[telemetry]: {error}")
+    except ValueError as error:
+        logs.say(f"telemetry is off: {error}")
+    return None
 
 
 def _sinks(settings: Settings, collector: Collector | None, telemetry: Sink | None) -> tuple[Sink, ...]:
@@ -135,6 +159,9 @@ def _sinks(settings: Settings, collector: Collector | None, telemetry: Sink | No
     return tuple(sink for sink in sinks if sink is not None)
 
 
-def _end() -> None:
+def _end(telemetry: Telemetry | None) -> None:
+    flushing = telemetry.flush() if telemetry else []
     time.sleep(_FLUSH_S)
+    for thread in flushing:
+        thread.join(_FLUSH_S)
     os.kill(os.getpid(), signal.SIGKILL)
