@@ -1,5 +1,6 @@
 """What an Azure environment is made of, complete and checked. Every value is plain and known before anything exists."""
 
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -73,6 +74,14 @@ class PoolSpec(Spec):
     def most(self) -> int:
         """The nodes that the pool can grow to."""
         return self.count if self.max_count is None else self.max_count
+
+    @property
+    def surge(self) -> int:
+        """The nodes beyond `most` while the pool is upgraded; AKS rounds a percentage up."""
+        if self.max_surge is None:
+            return 0
+        number = int(self.max_surge.removesuffix("%"))
+        return ceil(self.most * number / 100) if self.max_surge.endswith("%") else number
 
     @property
     def takes_scoring_pods(self) -> bool:
