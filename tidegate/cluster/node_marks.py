@@ -28,7 +28,7 @@ RESERVED_LABEL = Rule(
 )
 TAINT = Rule(
     "node-taint",
-    "a taint is key=value:Effect, its effect NoSchedule, PreferNoSchedule or NoExecute, and a node has one for each key "
+    "a taint is key=value:Effect, its effect NoSchedule, PreferNoSchedule or NoExecute; a node has one for each key "
     "and effect",
     "aks-docs: use-node-taints.md; Kubernetes: NodeSpec.taints",
 )
