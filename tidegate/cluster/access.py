@@ -1,0 +1,266 @@
+"""Who may reach a cluster's API server: everyone, some ranges of addresses, or only the private network."""
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, collapse_addresses
+
+from tidegate.cluster import ranges
+from tidegate.cluster.input import ApiServerInput, ClusterInput, PrivateInput
+from tidegate.cluster.ranges import EVERYONE, MOST, is_private, normalise, read_ranges
+from tidegate.cluster.rule import Rule
+from tidegate.cluster.spec import ApiServerSpec, ExistingNetwork, NetworkSpec, PrivateSpec
+from tidegate.findings import Finding
+from tidegate.parse import Broken, Loc, shown
+
+COUNT = Rule(
+    "authorized-ranges-count",
+    "an API server takes at most 200 ranges; counted after neighbours are merged",
+    "aks-docs: api-server-authorized-ip-ranges.md",
+)
+EVERYBODY = Rule(
+    "authorized-ranges-everyone",
+    "a range of all addresses keeps nobody away",
+    "aks-docs: api-server-authorized-ip-ranges.md",
+)
+PUBLIC_RANGE = Rule(
+    "authorized-ranges-public",
+    "a public API server sees callers by their public addresses",
+    "aks-docs: api-server-authorized-ip-ranges.md",
+)
+WAY_OUT = Rule(
+    "authorized-ranges-way-out",
+    "nodes reach a public API server by the cluster's way out, and AKS only adds the addresses that it makes itself",
+    "aks-docs: api-server-authorized-ip-ranges.md, egress-outboundtype.md",
+)
+PRIVATE_OR_RANGES = Rule(
+    "api-server-private-or-ranges",
+    "ranges apply to the public API server only, and a private cluster has none",
+    "aks-docs: private-clusters.md, Limitations",
+)
+RESTRICTED = Rule(
+    "api-server-restricted",
+    "an API server without ranges answers the whole Internet",
+    "aks-docs: api-server-authorized-ip-ranges.md",
+)
+DNS_ZONE = Rule(
+    "private-dns-zone",
+    "a private DNS zone of a cluster is system, none, or one whose name AKS accepts; it cannot be changed later but to "
+    "none",
+    "aks-docs: private-clusters.md, Configuration options for private DNS",
+)
+API_SERVER_SUBNET = Rule(
+    "api-server-subnet",
+    "API server VNet integration puts it into a subnet of the nodes' network, at least a /28, that is delegated to it",
+    "aks-docs: api-server-vnet-integration.md",
+)
+RULES: tuple[Rule, ...] = (
+    *ranges.RULES,
+    COUNT,
+    EVERYBODY,
+    PUBLIC_RANGE,
+    WAY_OUT,
+    PRIVATE_OR_RANGES,
+    RESTRICTED,
+    DNS_ZONE,
+    API_SERVER_SUBNET,
+)
+
+_GROUP = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Network/"
+_ZONE = re.compile(_GROUP + r"privateDnsZones/(?P<zone>[^/]+)", re.IGNORECASE | re.ASCII)
+_SUBNET = re.compile(_GROUP + r"virtualNetworks/(?P<network>[^/]+)/subnets/(?P<subnet>[^/]+)", re.IGNORECASE | re.ASCII)
+_ZONE_NAME = re.compile(
+    r"((?P<sub>[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?)\.)?(?P<kind>privatelink|private)\.(?P<region>[a-z0-9]+)\.azmk8s\.io",
+    re.ASCII,
+)
+
+
+def resolve_api_server(
+    loc: Loc,
+    entry: ClusterInput,
+    *,
+    production: bool,
+    network: NetworkSpec | None,
+    broken: Broken,
+    location: str | None = None,
+) -> tuple[ApiServerSpec, list[Finding]]:
+    """Check and complete who may reach the API server of the cluster at `loc`.
+
+    `network` None: it could not be told which one is meant, and nothing is said about it. `location` is the region of
+    a cluster that names none.
+    """
+    region = entry.location or location
+    return _Resolver(loc, entry, production=production, network=network, broken=broken, location=region).resolve()
+
+
+def authorize(loc: Loc, *sources: Iterable[str]) -> tuple[tuple[str, ...], list[Finding]]:
+    """Merge the ranges of the config with those that are only known later; the limit is counted over all.
+
+    Raises ValueError where one is no IPv4 range.
+    """
+    merged = normalise(text for source in sources for text in source)
+    return merged, _count(loc, len(merged))
+
+
+def _count(loc: Loc, count: int) -> list[Finding]:
+    if count <= MOST:
+        return []
+    problem = f"{count} ranges are too many, after merging neighbours"
+    return [COUNT.error(loc, problem, f"Leave at most {MOST}, by wider ranges or by one address that all come from")]
+
+
+class _Resolver:
+    """One run over one cluster."""
+
+    def __init__(
+        self,
+        loc: Loc,
+        entry: ClusterInput,
+        *,
+        production: bool,
+        network: NetworkSpec | None,
+        broken: Broken,
+        location: str | None,
+    ) -> None:
+        self._loc: Loc = (*loc, "apiServer")
+        self._given = entry.api_server or ApiServerInput.model_validate({})
+        self._production = production
+        self._network = network
+        self._broken = broken
+        self._location = "".join(location.split()).lower() if location else None
+
+    def resolve(self) -> tuple[ApiServerSpec, list[Finding]]:
+        given = self._given
+        networks, findings = read_ranges((*self._loc, "authorizedIPRanges"), given.authorized_ip_ranges or [])
+        merged = list(collapse_addresses(networks))
+        findings += self._check_ranges(merged)
+        private = None
+        if given.private is not None:
+            private = self._private(given.private)
+            findings += [*self._not_with_private(), *self._zone(given.private), *self._subnet(given.private)]
+        findings += self._restricted()
+        spec = ApiServerSpec(
+            authorized_ip_ranges=tuple(str(network) for network in merged),
+            include_deployer=given.include_deployer or False,
+            private=private,
+            disable_run_command=self._production if given.disable_run_command is None else given.disable_run_command,
+        )
+        return spec, findings
+
+    def _check_ranges(self, merged: list[IPv4Network]) -> Iterator[Finding]:
+        loc = (*self._loc, "authorizedIPRanges")
+        yield from _count(loc, len(merged))
+        if EVERYONE in merged:
+            say = EVERYBODY.error if self._production else EVERYBODY.warning
+            yield say(loc, "the ranges are all addresses together (0.0.0.0/0)", "Write the ranges that callers have")
+        for network in merged:
+            if is_private(network):
+                problem = f"{network} is private, and no caller of a public API server comes from there"
+                yield PUBLIC_RANGE.warning(loc, problem, "Write the public address that these callers leave by")
+        way_out = self._network.outbound_type if self._network else "loadBalancer"
+        if merged and EVERYONE not in merged and way_out in ("userDefinedRouting", "userAssignedNATGateway"):
+            what = "the firewall" if way_out == "userDefinedRouting" else "the NAT gateway"
+            problem = f"with {way_out} the nodes call the API server from the address of {what}"
+            yield WAY_OUT.note(loc, problem, "See that it is among the ranges")
+
+    def _not_with_private(self) -> Iterator[Finding]:
+        remedy = "Take it out, or take private out"
+        if self._given.authorized_ip_ranges:
+            problem = "ranges cannot stand beside private: they only apply to a public API server"
+            yield PRIVATE_OR_RANGES.error((*self._loc, "authorizedIPRanges"), problem, remedy)
+        if self._given.include_deployer:
+            problem = "includeDeployer cannot stand beside private: it adds a range, and there are none"
+            yield PRIVATE_OR_RANGES.error((*self._loc, "includeDeployer"), problem, remedy)
+
+    def _restricted(self) -> Iterator[Finding]:
+        given = self._given
+        if given.private or given.authorized_ip_ranges or given.include_deployer or not self._broken.sound(*self._loc):
+            return
+        remedy = "Write apiServer.authorizedIPRanges, or apiServer.private: {}"
+        if self._production:
+            problem = "the API server of a production cluster is open to the Internet"
+            yield RESTRICTED.error(self._loc, problem, remedy)
+        else:
+            yield RESTRICTED.note(self._loc, "the API server is open to the Internet, behind its login", remedy)
+
+    def _private(self, given: PrivateInput) -> PrivateSpec:
+        zone = given.private_dns_zone or "system"
+        return PrivateSpec(
+            private_dns_zone=zone.lower() if zone.lower() in ("system", "none") else zone,
+            vnet_integration=given.enable_vnet_integration or False,
+            subnet_id=given.subnet_id,
+        )
+
+    def _zone(self, given: PrivateInput) -> Iterator[Finding]:
+        zone = given.private_dns_zone
+        if zone is None or zone.lower() == "system":
+            return
+        loc = (*self._loc, "private", "privateDNSZone")
+        if zone.lower() == "none":
+            problem = "without a private DNS zone the API server's name stands in public DNS, with its private address"
+            yield DNS_ZONE.note(loc, problem)
+            return
+        kind = "private" if given.enable_vnet_integration else "privatelink"
+        region = self._location or "<region>"
+        wanted = (
+            f"{kind}.{region}.azmk8s.io or <subzone>.{kind}.{region}.azmk8s.io, the subzone of at most 32 characters"
+        )
+        match = _ZONE.fullmatch(zone)
+        if match is None:
+            problem = f"{shown(zone)} is neither system, nor none, nor the id of a private DNS zone"
+            remedy = (
+                "Write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/privateDnsZones/<zone>"
+            )
+            yield DNS_ZONE.error(loc, problem, remedy)
+            return
+        name = _ZONE_NAME.fullmatch(match["zone"].lower())
+        if name is None or name["kind"] != kind:
+            why = "with VNet integration" if given.enable_vnet_integration else "without VNet integration"
+            problem = f"{shown(match['zone'])} is no name of a zone that AKS takes {why}"
+            yield DNS_ZONE.error(loc, problem, f"Use a zone named {wanted}")
+        elif self._location and name["region"] != self._location:
+            problem = f"{shown(match['zone'])} is a zone for {name['region']}, and the cluster is in {self._location}"
+            yield DNS_ZONE.error(loc, problem, f"Use a zone named {wanted}")
+
+    def _subnet(self, given: PrivateInput) -> Iterator[Finding]:
+        loc = (*self._loc, "private", "subnetId")
+        text = given.subnet_id
+        if not given.enable_vnet_integration:
+            if text is not None and self._broken.sound(*self._loc, "private", "enableVnetIntegration"):
+                problem = "subnetId has no use without VNet integration"
+                yield API_SERVER_SUBNET.error(loc, problem, "Write enableVnetIntegration: true, or take it out")
+            return
+        if self._network is None:
+            return
+        place = self._network.place
+        if not isinstance(place, ExistingNetwork):
+            if text is not None:
+                problem = "subnetId has no use here: the subnet is made with the network"
+                yield API_SERVER_SUBNET.error(loc, problem, "Take it out, or name the network that exists")
+            return
+        if text is None:
+            if self._broken.sound(*loc):
+                problem = "VNet integration in an existing network needs a subnet for the API server"
+                remedy = "Write subnetId, of a subnet delegated to Microsoft.ContainerService/managedClusters"
+                yield API_SERVER_SUBNET.error((*self._loc, "private"), problem, remedy)
+            return
+        yield from self._subnet_id(loc, text, place)
+
+    def _subnet_id(self, loc: Loc, text: str, place: ExistingNetwork) -> Iterator[Finding]:
+        match = _SUBNET.fullmatch(text)
+        if match is None:
+            form = (
+                "/subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/virtualNetworks/<network>"
+                "/subnets/<subnet>"
+            )
+            yield API_SERVER_SUBNET.error(loc, f"{shown(text)} is no id of a subnet", f"Write {form}")
+            return
+        network = (match["group"].lower(), match["network"].lower())
+        if network != (place.resource_group.lower(), place.vnet_name.lower()):
+            problem = (
+                f'the subnet is of "{match["network"]}" in "{match["group"]}", and the nodes are in another network'
+            )
+            remedy = f"Use a subnet of {place.vnet_name} in {place.resource_group}"
+            yield API_SERVER_SUBNET.error(loc, problem, remedy)
+        elif match["subnet"].lower() == place.subnet_name.lower():
+            problem = "the subnet is the one of the nodes, and it must be delegated to the API server alone"
+            yield API_SERVER_SUBNET.error(loc, problem, "Make another subnet, at least a /28")
