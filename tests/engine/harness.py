@@ -24,6 +24,7 @@ LINKED = (
     "cli",
     "components",
     "examples",
+    "policy",
     "providers",
     "runtime",
     "stacks",

@@ -14,7 +14,7 @@ from tidegate.cluster.pools import resolve_pools
 from tidegate.cluster.regions import find, nearest
 from tidegate.cluster.registry import resolve_registry
 from tidegate.cluster.rule import Rule
-from tidegate.cluster.spec import AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
+from tidegate.cluster.spec import PRODUCTION_TAG, AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
 from tidegate.cluster.tls import resolve_tls
 from tidegate.cluster.workspace import resolve_workspace
 from tidegate.findings import Finding
@@ -70,6 +70,8 @@ class _Resolver:
         self._production = production
         self._root = root
         self._now = now
+        # By this tag the policy pack, and whoever looks at the resources in Azure, knows what production is.
+        self._tags = (given.tags or {}) | ({PRODUCTION_TAG: "true"} if production else {})
         self._findings: list[Finding] = []
 
     def resolve(self) -> tuple[AzureSpec | None, list[Finding]]:
@@ -95,7 +97,7 @@ class _Resolver:
                 self._given.registry,
                 location=location or "",
                 resource_group=group or "",
-                tags=self._given.tags or {},
+                tags=self._tags,
                 production=self._production,
                 broken=self._broken,
             )
@@ -114,7 +116,7 @@ class _Resolver:
             clusters=complete,
             registry=registry,
             workspace=workspace,
-            tags=self._given.tags or {},
+            tags=self._tags,
             production=self._production,
         )
         return spec, self._findings
@@ -163,7 +165,9 @@ class _Resolver:
         if entry.resource_group is not None:
             group = self._group((*loc, "resourceGroup"), entry.resource_group, needed=True)
         purpose = entry.purpose or "FastProd"
-        system, pools, findings = resolve_pools(loc, entry, purpose, self._production, self._broken)
+        system, pools, findings = resolve_pools(
+            loc, entry, purpose, self._production, self._broken, today=self._now.date()
+        )
         network, load_balancer, more = resolve_network(loc, entry, self._broken)
         findings += more
         lifecycle, more = resolve_lifecycle(loc, entry, purpose, production=self._production, broken=self._broken)
@@ -201,7 +205,7 @@ class _Resolver:
             upgrade=lifecycle.upgrade,
             autoscaler=lifecycle.autoscaler,
             monitoring=lifecycle.monitoring,
-            tags={**(self._given.tags or {}), **(entry.tags or {})},
+            tags=self._tags | (entry.tags or {}),
             production=self._production,
             replacement_allowed=name in (self._given.allow_replacement or []),
         )

@@ -12,6 +12,9 @@ OutboundType = Literal["loadBalancer", "managedNATGateway", "userAssignedNATGate
 SYSTEM_POOL = "system"
 """The name of every cluster's first pool. Azure refuses to rename it."""
 
+PRODUCTION_TAG = "tidegate-production"
+"""The tag, with the value `true`, of everything that is part of a production environment."""
+
 
 class Spec(BaseModel):
     """Base of what is complete: frozen, and closed to unknown fields."""

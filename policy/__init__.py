@@ -1,0 +1,1 @@
+"""The policy pack: what a preview is checked for, whatever program made it."""
