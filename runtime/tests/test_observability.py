@@ -1,8 +1,7 @@
-"""Logs, metrics, data collection, outputs and telemetry."""
+"""Logs, metrics, data collection and outputs."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import threading
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scoring_servers import GRANIAN, Server, environment, free_port, wait_for
+from scoring_servers import Server, free_port, wait_for
 
 Serve = Callable[..., Server]
 
@@ -225,13 +224,12 @@ def test_a_place_that_cannot_be_written_costs_no_request_and_is_counted(serve: S
 
 
 class Azure(ThreadingHTTPServer):
-    """A double of Entra's token endpoint, blob storage and Application Insights' ingestion."""
+    """A double of Entra's token endpoint and blob storage."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _AzureHandler)
         self.blobs: dict[str, bytes] = {}
         self.tokens: list[dict[str, str]] = []
-        self.telemetry: list[dict[str, object]] = []
 
     @property
     def url(self) -> str:
@@ -256,16 +254,10 @@ class _AzureHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.endswith("/oauth2/v2.0/token"):
-            self.server.tokens.append(dict(httpx.QueryParams(body.decode())))
-            return self._answer(200, {"access_token": "blob-token", "expires_in": 3600})
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        records = [json.loads(line) for line in body.decode().splitlines() if line]
-        self.server.telemetry += [
-            each for record in records for each in (record if isinstance(record, list) else [record])
-        ]
-        return self._answer(200, {"itemsReceived": len(records), "itemsAccepted": len(records), "errors": []})
+        if not self.path.endswith("/oauth2/v2.0/token"):
+            return self._answer(404)
+        self.server.tokens.append(dict(httpx.QueryParams(body.decode())))
+        return self._answer(200, {"access_token": "blob-token", "expires_in": 3600})
 
     def _answer(self, status: int, content: object = None) -> None:
         body = json.dumps(content).encode() if content is not None else b""
@@ -348,36 +340,3 @@ def test_outputs_to_blob_storage(serve: Serve, azure: Azure, identity: dict[str,
     post(server, "x")
     server.stop()
     assert azure.blobs == {"/data/diabetes/ridge/r1/deep/file.txt": b'"x"'}
-
-
-# Telemetry
-
-
-def test_requests_reach_application_insights(serve: Serve, azure: Azure) -> None:
-    python = environment(GRANIAN, "azure-monitor-opentelemetry-exporter", "opentelemetry-sdk")
-    connection = f"InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint={azure.url}/"
-    variables = {
-        **NAMES,
-        "APPLICATIONINSIGHTS_CONNECTION_STRING": connection,
-        "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
-    }
-    server = serve(SCRIPT, python=python, variables=variables)
-    post(server, {"a": 1}, **{"x-request-id": "traced"})
-    post(server, {"fail": 1})
-    server.stop()
-    records = [each["data"]["baseData"] for each in azure.telemetry if each["data"]["baseType"] == "RequestData"]
-    good, bad = sorted(records, key=lambda record: str(record["responseCode"]))
-    assert (good["responseCode"], good["success"], bad["responseCode"], bad["success"]) == ("200", True, "500", False)
-    assert good["name"] == "POST /score"
-    properties = good["properties"]
-    assert properties["x-request-id"] == "traced"
-    assert (properties["tidegate.endpoint"], properties["tidegate.version"]) == ("diabetes", "ridge")
-
-
-def test_nothing_of_telemetry_is_imported_when_off_and_a_missing_package_is_named(serve: Serve) -> None:
-    script = "import sys\ndef init(): pass\ndef run(data): return sorted(m for m in sys.modules if 'telemetry' in m)"
-    assert post(serve(script), {}).json() == []
-    variables = {"AML_APP_INSIGHTS_ENABLED": "true", "AML_APP_INSIGHTS_KEY": "00000000-0000-0000-0000-000000000001"}
-    server = serve(script, variables=variables)
-    assert "install tidegate-runtime[telemetry]" in server.text()
-    assert "00000000-0000" not in server.text()

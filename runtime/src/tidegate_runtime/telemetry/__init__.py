@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tidegate_runtime.logs import ScriptOutput
+from tidegate_runtime.logs import ScriptOutput, say
 from tidegate_runtime.settings import Settings
 from tidegate_runtime.telemetry.pipelines import open_pipelines
 from tidegate_runtime.telemetry.requests import RequestTracer
@@ -56,8 +56,11 @@ class Telemetry:
     def stop(self) -> None:
         """Send what waits, for a few seconds at most."""
         deadline = time.monotonic() + _LAST_S
-        for thread in _together(self._traces.shutdown, self._logs.shutdown):
+        threads = _together(self._traces.shutdown, self._logs.shutdown)
+        for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
+        if any(thread.is_alive() for thread in threads):
+            say(f"telemetry: what waited could not be sent within {_LAST_S} s of the stop and is lost")
 
 
 def _together(*functions: Callable[[], object]) -> list[threading.Thread]:

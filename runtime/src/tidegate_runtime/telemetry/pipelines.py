@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import tempfile
 import threading
 from typing import Any
 
@@ -23,9 +25,10 @@ from tidegate_runtime.settings import Settings
 
 _QUEUE = 5000
 """Spans, and log records, that may wait."""
-_RETRIES = 5
-"""With pauses that double, some 25 seconds until a batch is given up."""
 _ANSWER_S = 10
+"""How long the endpoint may take for an answer."""
+_KEPT_S = 5
+"""How long a batch that could not be sent is kept before it is tried again."""
 _REASON_LIMIT = 300
 
 _OFF_UNLESS_SET = ("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED")
@@ -36,12 +39,11 @@ def open_pipelines(settings: Settings) -> tuple[TracerProvider, LoggerProvider]:
     """Where spans and log records go. ValueError, which does not repeat it, where the connection string is wrong."""
     for name in _OFF_UNLESS_SET:
         os.environ.setdefault(name, "true")
-    # On disk nothing is kept: a replica's file system may be read-only, and goes with it.
     options = {
         "connection_string": settings.telemetry,
-        "disable_offline_storage": True,
-        "retry_total": _RETRIES,
         "read_timeout": _ANSWER_S,
+        "storage_directory": _storage(settings.telemetry),
+        "storage_min_retry_interval": _KEPT_S,
     }
     resource = Resource.create(
         {
@@ -53,12 +55,18 @@ def open_pipelines(settings: Settings) -> tuple[TracerProvider, LoggerProvider]:
     # One record for each request, whatever its client samples; OpenTelemetry's own variable says otherwise.
     sampler = None if "OTEL_TRACES_SAMPLER" in os.environ else ALWAYS_ON
     traces = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
-    spans: Any = Exporter("requests", AzureMonitorTraceExporter(**options))
+    spans: Any = Exporter("requests", AzureMonitorTraceExporter(**options, tracer_provider=traces))
     traces.add_span_processor(BatchSpanProcessor(spans, max_queue_size=_QUEUE))
     log = LoggerProvider(resource=resource, shutdown_on_exit=False)
     records: Any = Exporter("logs", AzureMonitorLogExporter(**options))
     log.add_log_record_processor(BatchLogRecordProcessor(records, max_queue_size=_QUEUE))
     return traces, log
+
+
+def _storage(connection_string: str) -> str:
+    """A folder of this user and endpoint, named without the key, for what is sent later; up to 50 MiB, for two days."""
+    digest = hashlib.sha256(connection_string.encode()).hexdigest()[:16]
+    return f"{tempfile.gettempdir()}/tidegate-telemetry-{os.getuid()}-{digest}"
 
 
 class Exporter:
@@ -72,7 +80,7 @@ class Exporter:
         self._what = what
         self._exporter = exporter
         self._reason = ""
-        self._lost = 0
+        self._failing = False
 
     def export(self, batch: Any) -> Any:
         """Send a batch; the result is the exporter's."""
@@ -81,7 +89,7 @@ class Exporter:
             result = self._exporter.export(batch)
         finally:
             _thread.exporter = None
-        self._tell(result.name == "SUCCESS", len(batch))
+        self._tell(failing=result.name != "SUCCESS")
         return result
 
     def shutdown(self) -> None:
@@ -99,14 +107,12 @@ class Exporter:
             shown = tuple(each if isinstance(each, (str, int, Exception)) else "..." for each in record.args)
             self._reason = (str(record.msg) % shown)[:_REASON_LIMIT]
 
-    def _tell(self, sent: bool, count: int) -> None:
-        if sent and self._lost:
-            logs.say(f"telemetry: {self._what} are sent again; {self._lost} were lost")
-            self._lost = 0
-        elif not sent:
-            if not self._lost:
-                logs.say(f"telemetry: {self._what} cannot be sent and are lost for now: {logs.quoted(self._reason)}")
-            self._lost += count
+    def _tell(self, *, failing: bool) -> None:
+        if failing and not self._failing:
+            logs.say(f"telemetry: {self._what} cannot be sent: {logs.quoted(self._reason)}")
+        elif self._failing and not failing:
+            logs.say(f"telemetry: {self._what} are sent again")
+        self._failing = failing
 
 
 class _Thread(threading.local):

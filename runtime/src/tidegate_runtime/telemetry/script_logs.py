@@ -18,7 +18,8 @@ from tidegate_runtime.telemetry.pipelines import current_exporter
 
 _BODY_LIMIT = 8192
 """Characters of a line or a message that are sent."""
-_OPENTELEMETRY = "opentelemetry."
+_NOT_THE_SCRIPTS = ("opentelemetry.", "_granian")
+"""Beginnings of the names of loggers that are left out: a full queue of log records would be told to itself."""
 _SEVERITIES = (
     (logging.CRITICAL, SeverityNumber.FATAL),
     (logging.ERROR, SeverityNumber.ERROR),
@@ -50,7 +51,7 @@ class ScriptLogs:
             if exporter := current_exporter():
                 exporter.overhear(record)
                 return
-            if not record.name.startswith(_OPENTELEMETRY):  # a full queue of log records would be told to itself
+            if not record.name.startswith(_NOT_THE_SCRIPTS):
                 self._send_record(record)
             handling = self._thread.handling
             self._thread.handling = True  # what handlers write to the streams has just been sent
