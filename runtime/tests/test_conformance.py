@@ -9,15 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scoring_servers import Server, start_azure_server, start_server
+from scoring_servers import Server, start_azure_server, start_server, wait_for
 
 TEXT = """
-    import json, time
+    import json, os, time
     from datetime import datetime
 
     def init():
-        global started
-        started = True
+        global state
+        state = []
 
     def run(data):
         if not data:
@@ -34,10 +34,15 @@ TEXT = """
                 raise SystemExit(1)
             if "nan" in asked:
                 return {"value": [float("nan"), 1.0, float("inf")]}
+            if "worker" in asked:
+                return {"pid": os.getpid(), "asked": state}
+            state.append(data)
             if "late" in asked:
                 deadline = time.monotonic() + 5
                 while time.monotonic() < deadline:
                     pass
+            if "sleep" in asked:
+                time.sleep(asked["sleep"])
             if "text" in asked:
                 return json.dumps({"r": 1})
         return asked
@@ -490,3 +495,30 @@ def test_timeout(ask: Ask) -> None:
     assert answer.status_code == 500
     assert answer.json() == {"message": "Scoring timeout after 200 ms"}
     assert answer.headers["x-ms-run-function-failed"] == "True"
+
+
+def test_a_worker_lives_on_after_a_timeout_of_python_code(ask: Ask) -> None:
+    variables = {"SCORING_TIMEOUT_MS": "200", "SERVICE_NAME": "lives on"}
+    before = post(ask, {"worker": 1}, variables=variables).json()
+    assert post(ask, {"late": 1}, variables=variables).status_code == 500
+    after = post(ask, {"worker": 1}, variables=variables)
+    assert after.status_code == 200
+    assert after.json() == {"pid": before["pid"], "asked": [*before["asked"], '{"late": 1}']}
+
+
+def test_deviation_a_timeout_of_code_that_does_not_return_to_python_replaces_the_worker(ask: Ask, kind: str) -> None:
+    variables = {"SCORING_TIMEOUT_MS": "200", "SERVICE_NAME": "replaced"}
+    before = post(ask, {"worker": 1}, variables=variables).json()["pid"]
+    answer = post(ask, {"sleep": 5}, variables=variables)
+    assert (answer.status_code, answer.json()) == (500, {"message": "Scoring timeout after 200 ms"})
+
+    def worker() -> int:
+        try:
+            return post(ask, {"worker": 1}, variables=variables).json()["pid"]
+        except httpx.TransportError:
+            return 0
+
+    if kind == "azure":
+        assert worker() == before
+    else:
+        wait_for(lambda: worker() not in (0, before), "the next worker")
