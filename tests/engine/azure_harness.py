@@ -1,0 +1,141 @@
+"""A project of its own for each test of a stack on Azure: the real engine, and strict stand-ins behind it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from cli.project import local_variables
+from tests.engine.harness import CHECKOUT, LINKED, Result
+from tests.standins.arm import Arm
+from tests.standins.cloud import CLIENT, SUBSCRIPTION, TENANT, VARIABLE, Body, Cloud
+
+STANDINS = CHECKOUT / "tests" / "standins" / "bin"
+
+
+@dataclass
+class AzureStack:
+    """Stacks `dev` and `prod` of one project over one pretended cloud; `config` is written at each command."""
+
+    root: Path
+    engine: str
+    name: str = "dev"
+    config: dict[str, Any] = field(default_factory=dict)
+    project: Path = CHECKOUT
+    """The folder of the program: the product, or a small one of a test's own."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further environment variables, e.g. those of the ARM server."""
+    cloud: Cloud = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cloud = Cloud(self.root / "cloud")
+        for name in LINKED if self.project == CHECKOUT else (".venv",):
+            (self.root / name).symlink_to(CHECKOUT / name)
+        names = ("Pulumi.yaml",) if self.project == CHECKOUT else ("Pulumi.yaml", "__main__.py")
+        for name in names:
+            (self.root / name).write_text((self.project / name).read_text())
+        (self.root / ".tidegate" / "backend").mkdir(parents=True)
+        (self.root / ".tidegate" / "passphrase").write_text("test")
+        self.write()
+        self.pulumi("stack", "select", self.name, "--create").require()
+
+    # -- config
+
+    def write(self) -> None:
+        path = self.root / f"Pulumi.{self.name}.yaml"
+        before = YAML(typ="safe").load(path.read_text()) if path.exists() else {}
+        salt = {name: value for name, value in before.items() if name == "encryptionsalt"}
+        with path.open("w") as file:
+            YAML().dump({**salt, "config": self.config}, file)
+
+    # -- commands
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of a real login, and addresses that lead nowhere but to the stand-ins."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ARM_", "AZURE_"))}
+        variables = local_variables(self.root, self.engine)
+        return {
+            **inherited,
+            **variables,
+            "PATH": f"{STANDINS}:{variables['PATH']}",
+            VARIABLE: str(self.cloud.root),
+            "ARM_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "ARM_TENANT_ID": TENANT,
+            "ARM_CLIENT_ID": CLIENT,
+            "ARM_ENDPOINT": "http://127.0.0.1:9",  # refuses every connection until a test starts the ARM server
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+            "NO_PROXY": "127.0.0.1,localhost",
+            **self.variables,
+        }
+
+    def pulumi(self, *arguments: str) -> Result:
+        done = subprocess.run(
+            ["pulumi", *arguments], check=False, cwd=self.root, env=self.environment, text=True, timeout=300,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout)
+
+    def up(self, *arguments: str) -> Result:
+        """`pulumi up` with the config as it is here."""
+        return self._run("up", "--yes", "--skip-preview", *arguments)
+
+    def preview(self, *arguments: str) -> Result:
+        return self._run("preview", "--diff", *arguments)
+
+    def refresh(self, *arguments: str) -> Result:
+        return self._run("refresh", "--yes", "--skip-preview", *arguments)
+
+    def destroy(self, *arguments: str) -> Result:
+        return self._run("destroy", "--yes", "--skip-preview", *arguments)
+
+    def preview_json(self) -> dict[str, Any]:
+        """The preview as the engine writes it for programs."""
+        self.write()
+        done = subprocess.run(
+            ["pulumi", "preview", "--json", "--non-interactive", "--stack", self.name],
+            check=False, cwd=self.root, env=self.environment, text=True, timeout=300,
+            stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def steps(self) -> dict[str, str]:
+        """What the next `up` would do, by `<type>::<name>`, without what stays the same."""
+        return {
+            "::".join(step["urn"].split("::")[2:]).rsplit("$", maxsplit=1)[-1]: step["op"]
+            for step in self.preview_json()["steps"]
+            if step["op"] not in ("same", "read", "refresh")
+        }
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self._run("stack", "output", "--json", "--show-secrets").require().output)
+
+    def state(self) -> dict[str, Any]:
+        return json.loads(self._run("stack", "export", "--show-secrets").require().output)
+
+    def _run(self, *arguments: str) -> Result:
+        self.write()
+        plain = {"stack"}
+        options = [] if arguments[0] in plain else ["--non-interactive"]
+        return self.pulumi(*arguments, *options, "--stack", self.name)
+
+    # -- Azure
+
+    def id(self, group: str, path: str) -> str:
+        """The ARM id of `path` in a resource group, e.g. `Microsoft.ContainerService/managedClusters/a`."""
+        return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{path}"
+
+    def azure(self, group: str, path: str) -> Body:
+        """A resource as ARM answers; fails where there is none."""
+        return Arm(self.cloud).view(self.cloud.require(self.id(group, path)))
+
+    def edit(self, group: str, path: str, **properties: Any) -> None:
+        """Change a resource outside of Pulumi."""
+        body = self.cloud.require(self.id(group, path))
+        self.cloud.put(body["id"], {**body, "properties": {**body["properties"], **properties}})
