@@ -73,7 +73,7 @@ def test_that_command_listens_on_all_interfaces_and_no_other_does(
 def test_where_the_reference_server_is_installed_its_command_is_its_own() -> None:
     python = environment(GRANIAN, "azureml-inference-server-http==1.5.1")
     command = [python, "-c", "from tidegate_runtime.cli import azmlinfsrv; azmlinfsrv()", "--help"]
-    done = subprocess.run(command, env=clean_environment({}), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=clean_environment({}), capture_output=True, text=True, check=False)
     assert "Azure ML Inferencing HTTP server v1.5.1" in done.stdout
 
 
