@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, collapse_addresses
 
-from tidegate.cluster import ranges
+from tidegate.cluster.arm_id import id_form, parse_id
 from tidegate.cluster.input import ApiServerInput, ClusterInput, PrivateInput
 from tidegate.cluster.ranges import EVERYONE, MOST, is_private, normalise, read_ranges
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import ApiServerSpec, ExistingNetwork, NetworkSpec, PrivateSpec
+from tidegate.cluster.subnet_id import FORM, parse_subnet_id
 from tidegate.findings import Finding
-from tidegate.parse import Broken, Loc, shown
+from tidegate.parse import Broken, Loc
 
 COUNT = Rule(
     "authorized-ranges-count",
@@ -54,7 +55,6 @@ API_SERVER_SUBNET = Rule(
     "aks-docs: api-server-vnet-integration.md",
 )
 RULES: tuple[Rule, ...] = (
-    *ranges.RULES,
     COUNT,
     EVERYBODY,
     PUBLIC_RANGE,
@@ -65,9 +65,7 @@ RULES: tuple[Rule, ...] = (
     API_SERVER_SUBNET,
 )
 
-_GROUP = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Network/"
-_ZONE = re.compile(_GROUP + r"privateDnsZones/(?P<zone>[^/]+)", re.IGNORECASE | re.ASCII)
-_SUBNET = re.compile(_GROUP + r"virtualNetworks/(?P<network>[^/]+)/subnets/(?P<subnet>[^/]+)", re.IGNORECASE | re.ASCII)
+_ZONE_TYPE = "Microsoft.Network/privateDnsZones"
 _ZONE_NAME = re.compile(
     r"((?P<sub>[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?)\.)?(?P<kind>privatelink|private)\.(?P<region>[a-z0-9]+)\.azmk8s\.io",
     re.ASCII,
@@ -204,21 +202,19 @@ class _Resolver:
         wanted = (
             f"{kind}.{region}.azmk8s.io or <subzone>.{kind}.{region}.azmk8s.io, the subzone of at most 32 characters"
         )
-        match = _ZONE.fullmatch(zone)
-        if match is None:
-            problem = f"{shown(zone)} is neither system, nor none, nor the id of a private DNS zone"
-            remedy = (
-                "Write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/privateDnsZones/<zone>"
-            )
-            yield DNS_ZONE.error(loc, problem, remedy)
+        zone_id = parse_id(zone, _ZONE_TYPE)
+        if isinstance(zone_id, str):
+            problem = f'"{zone}" is neither system, nor none, nor the id of a private DNS zone'
+            yield DNS_ZONE.error(loc, problem, f"Write {id_form(_ZONE_TYPE)}")
             return
-        name = _ZONE_NAME.fullmatch(match["zone"].lower())
+        name = _ZONE_NAME.fullmatch(zone_id.name.lower())
         if name is None or name["kind"] != kind:
             why = "with VNet integration" if given.enable_vnet_integration else "without VNet integration"
-            problem = f"{shown(match['zone'])} is no name of a zone that AKS takes {why}"
+            problem = f'"{zone_id.name}" is no name of a zone that AKS takes {why}'
             yield DNS_ZONE.error(loc, problem, f"Use a zone named {wanted}")
         elif self._location and name["region"] != self._location:
-            problem = f"{shown(match['zone'])} is a zone for {name['region']}, and the cluster is in {self._location}"
+            where = name["region"]
+            problem = f'"{zone_id.name}" is a zone for {where}, and the cluster is in {self._location}'
             yield DNS_ZONE.error(loc, problem, f"Use a zone named {wanted}")
 
     def _subnet(self, given: PrivateInput) -> Iterator[Finding]:
@@ -246,21 +242,13 @@ class _Resolver:
         yield from self._subnet_id(loc, text, place)
 
     def _subnet_id(self, loc: Loc, text: str, place: ExistingNetwork) -> Iterator[Finding]:
-        match = _SUBNET.fullmatch(text)
-        if match is None:
-            form = (
-                "/subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/virtualNetworks/<network>"
-                "/subnets/<subnet>"
-            )
-            yield API_SERVER_SUBNET.error(loc, f"{shown(text)} is no id of a subnet", f"Write {form}")
-            return
-        network = (match["group"].lower(), match["network"].lower())
-        if network != (place.resource_group.lower(), place.vnet_name.lower()):
-            problem = (
-                f'the subnet is of "{match["network"]}" in "{match["group"]}", and the nodes are in another network'
-            )
+        subnet = parse_subnet_id(text)
+        if subnet is None:
+            yield API_SERVER_SUBNET.error(loc, f'"{text}" is no id of a subnet', f"Write {FORM}")
+        elif not subnet.is_in(place.resource_group, place.vnet_name):
+            problem = f'the subnet is of "{subnet.network}" in "{subnet.resource_group}", and the nodes are not'
             remedy = f"Use a subnet of {place.vnet_name} in {place.resource_group}"
             yield API_SERVER_SUBNET.error(loc, problem, remedy)
-        elif match["subnet"].lower() == place.subnet_name.lower():
+        elif subnet.subnet.lower() == place.subnet_name.lower():
             problem = "the subnet is the one of the nodes, and it must be delegated to the API server alone"
             yield API_SERVER_SUBNET.error(loc, problem, "Make another subnet, at least a /28")

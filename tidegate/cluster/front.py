@@ -8,7 +8,7 @@ from tidegate.cluster.ranges import read_ranges
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import LoadBalancerSpec
 from tidegate.findings import Finding
-from tidegate.parse import Broken, Loc, shown
+from tidegate.parse import Broken, Loc
 
 SKU = Rule(
     "load-balancer-sku",
@@ -43,14 +43,14 @@ def resolve_front(
         return LoadBalancerSpec(type=kind, subnet_name=subnet), findings
     place = (*loc, "subnetName")
     if kind == "PublicIp":
-        problem = f"{shown(subnet)} has no use: a public load balancer has no address in a subnet"
+        problem = f'"{subnet}" has no use: a public load balancer has no address in a subnet'
         findings.append(SUBNET.error(place, problem, "Write type: InternalLoadBalancer beside it, or take it out"))
     elif placement == "managed":
-        problem = f"{shown(subnet)} is not there: the network that AKS makes has the subnet of the nodes alone"
+        problem = f'"{subnet}" is not there: the network that AKS makes has the subnet of the nodes alone'
         remedy = "Take it out, or make a network by network.addressSpace, or name one that exists"
         findings.append(SUBNET.error(place, problem, remedy))
     elif placement == "created" and subnet not in _PLANNED:
-        problem = f"{shown(subnet)} is no subnet of the network that is made here"
+        problem = f'"{subnet}" is no subnet of the network that is made here'
         remedy = f"Write one of {', '.join(_PLANNED)}; without subnetName it is scoring"
         findings.append(SUBNET.error(place, problem, remedy))
     return LoadBalancerSpec(type=kind, subnet_name=subnet), findings
@@ -78,4 +78,4 @@ def _sku(loc: Loc, sku: str | None) -> list[Finding]:
     if sku is None or sku.lower() == "standard":
         return []
     what = "Basic load balancers were retired on 2025-09-30" if sku.lower() == "basic" else "AKS has no such one"
-    return [SKU.error((*loc, "sku"), f"{shown(sku)} cannot be had: {what}", "Write Standard, or take the key out")]
+    return [SKU.error((*loc, "sku"), f'"{sku}" cannot be had: {what}', "Write Standard, or take the key out")]

@@ -7,17 +7,18 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 from typing import NamedTuple, TypeVar
 
-from tidegate.cluster import addresses, front, outbound, placement, ranges
 from tidegate.cluster.addresses import check_address_space, plan_subnets, usable
 from tidegate.cluster.front import resolve_front, resolve_sources
-from tidegate.cluster.input import ClusterInput, LoadBalancerInput, NetworkInput, PoolInput
+from tidegate.cluster.input import ClusterInput, LoadBalancerInput, NetworkInput, NodesInput, PoolInput, SystemPoolInput
 from tidegate.cluster.outbound import resolve_outbound
 from tidegate.cluster.placement import Placement, resolve_placement
+from tidegate.cluster.pools import DEFAULT_SURGE
 from tidegate.cluster.ranges import is_private, read_range
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import SYSTEM_POOL, CreatedNetwork, ExistingNetwork, LoadBalancerSpec, NetworkSpec
+from tidegate.cluster.subnet_id import parse_subnet_id
 from tidegate.findings import Finding
-from tidegate.parse import Broken, Loc, shown
+from tidegate.parse import Broken, Loc
 
 PRIVATE_RANGE = Rule(
     "range-private",
@@ -54,10 +55,12 @@ NODE_SUBNET = Rule(
     "each node takes an address, those of an upgrade too, and Azure keeps five of a subnet",
     "aks-docs: concepts-network-ip-address-planning.md; azure-docs: virtual-networks-faq.md",
 )
+POOL_SUBNET = Rule(
+    "pool-subnet-network",
+    "the subnets of all pools are of one virtual network",
+    "aks-docs: create-node-pools.md, Limitations",
+)
 RULES: tuple[Rule, ...] = (
-    *placement.RULES,
-    *ranges.RULES,
-    *addresses.RULES,
     PRIVATE_RANGE,
     KEPT_RANGE,
     DISJOINT,
@@ -65,8 +68,7 @@ RULES: tuple[Rule, ...] = (
     DNS_ADDRESS,
     POD_RANGE,
     NODE_SUBNET,
-    *outbound.RULES,
-    *front.RULES,
+    POOL_SUBNET,
 )
 
 KEPT: tuple[IPv4Network, ...] = (
@@ -79,7 +81,6 @@ MANAGED_SUBNET = IPv4Network("10.224.0.0/16")
 """Of the nodes, in a network that AKS makes."""
 LARGEST_SERVICE_RANGE, SMALLEST_SERVICE_RANGE = 13, 29
 POD_BLOCK = 24
-DEFAULT_SURGE = "10%"
 
 T = TypeVar("T")
 
@@ -101,10 +102,11 @@ class _Range(NamedTuple):
     key: str
     network: IPv4Network
     written: bool = True
-    """Whether the user wrote it; else it is a default."""
+    """Whether the user wrote it."""
+    origin: str = " (the default)"
 
     def __str__(self) -> str:
-        return f"{self.key} {self.network}" + ("" if self.written else " (the default)")
+        return f"{self.key} {self.network}" + ("" if self.written else self.origin)
 
 
 class _Resolver:
@@ -134,6 +136,7 @@ class _Resolver:
             self._pod_size(pods)
         if kind is None or (kind != "managed" and place is None):
             return None, load_balancer, self._findings
+        self._pool_subnets(place)
         spec = NetworkSpec(
             place=place,
             service_cidr=str(service.network) if service else NetworkSpec().service_cidr,
@@ -163,7 +166,7 @@ class _Resolver:
         subnet = self._range("subnetCidr", self._given.subnet_cidr)
         nodes = space or subnet
         if kind == "managed":
-            nodes = _Range("the subnet that AKS makes", MANAGED_SUBNET, written=False)
+            nodes = _Range("the subnet that AKS makes,", MANAGED_SUBNET, written=False, origin="")
         self._disjoint([span for span in (nodes, service, pods) if span])
         if subnet:
             self._node_subnet(subnet.key, subnet.network, load_balancer)
@@ -192,7 +195,8 @@ class _Resolver:
         """Read the range at `key`, or take the default; refuse what no range of a cluster may be."""
         loc = (*self._loc, key)
         if text is None:
-            return _Range(key, IPv4Network(default), written=False) if default else None
+            known = default and self._broken.sound(*loc)
+            return _Range(key, IPv4Network(default), written=False) if known else None
         network = self._keep(read_range(loc, text))
         if network is None:
             return None
@@ -232,7 +236,7 @@ class _Resolver:
         try:
             address = IPv4Address(text)
         except ValueError:
-            self._dns_wrong(f"{shown(text)} is no IPv4 address", addresses_of)
+            self._dns_wrong(f'"{text}" is no IPv4 address', addresses_of)
             return text
         if address not in addresses_of:
             self._dns_wrong(f"{address} is not in {service}", addresses_of)
@@ -283,12 +287,29 @@ class _Resolver:
             remedy = "Write a larger range, or lower the pools' maxCount"
             self._findings.append(NODE_SUBNET.error((*self._loc, key), problem, remedy))
 
+    def _pool_subnets(self, place: CreatedNetwork | ExistingNetwork | None) -> None:
+        """A pool's own subnet must be of the cluster's network; in one made here, whoever adds a subnet knows."""
+        for name, pool in self._pools():
+            subnet = parse_subnet_id(pool.vnet_subnet_id) if pool.vnet_subnet_id is not None else None
+            if subnet is None or isinstance(place, CreatedNetwork):
+                continue
+            where = ("systemPool",) if name == SYSTEM_POOL else ("pools", name)
+            loc = (*self._cluster, *where, "vnetSubnetID")
+            if place is None:
+                problem = "the pool is in a subnet of its own, and the others are in the network that AKS makes"
+                remedy = "Name the network that exists under network, or take vnetSubnetID out"
+                self._findings.append(POOL_SUBNET.error(loc, problem, remedy))
+            elif not subnet.is_in(place.resource_group, place.vnet_name):
+                problem = f'the subnet is of "{subnet.network}" in "{subnet.resource_group}", and the cluster is not'
+                remedy = f"Use a subnet of {place.vnet_name} in {place.resource_group}"
+                self._findings.append(POOL_SUBNET.error(loc, problem, remedy))
+
     def _api_server_inside(self) -> bool:
         private = self._entry.api_server and self._entry.api_server.private
         return bool(private and private.enable_vnet_integration)
 
-    def _pools(self) -> Iterator[tuple[str, PoolInput]]:
-        yield SYSTEM_POOL, self._entry.system_pool or PoolInput.model_validate({})
+    def _pools(self) -> Iterator[tuple[str, NodesInput]]:
+        yield SYSTEM_POOL, self._entry.system_pool or SystemPoolInput.model_validate({})
         yield from sorted((self._entry.pools or {}).items())
 
     def _pools_are_known(self) -> bool:
@@ -299,12 +320,13 @@ class _Resolver:
         return 3 if name == SYSTEM_POOL and self._entry.purpose != "DevTest" else 1
 
 
-def _terms(name: str, pool: PoolInput, default: int) -> Iterator[tuple[int, str]]:
+def _terms(name: str, pool: NodesInput, default: int) -> Iterator[tuple[int, str]]:
     """The nodes that a pool may have, and those more that an upgrade adds; AKS rounds a percentage up."""
-    most = pool.max_count or (default if pool.count is None else pool.count)
+    most = pool.max_count if pool.min_count is not None and pool.max_count else pool.count
+    most = default if most is None else most
     yield most, f"nodes of {name}"
-    if pool.spot is None and most:
-        surge = str(DEFAULT_SURGE if pool.max_surge is None else pool.max_surge)
+    if not (isinstance(pool, PoolInput) and pool.spot) and most:
+        surge = DEFAULT_SURGE if pool.max_surge is None else pool.max_surge
         if match := re.fullmatch(r"([0-9]{1,4})(%?)", surge, re.ASCII):
             extra = int(match[1])
             yield math.ceil(most * extra / 100) if match[2] else extra, f"of its upgrade ({surge})"

@@ -11,7 +11,7 @@ from tidegate.cluster.ranges import is_private
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import OutboundType
 from tidegate.findings import Finding
-from tidegate.parse import Broken, Loc, shown
+from tidegate.parse import Broken, Loc
 
 NETWORK = Rule(
     "outbound-network",
@@ -163,7 +163,7 @@ class _Resolver:
         except ValueError:
             private = False
         if not private:
-            problem = f"{shown(hop)} is no private IPv4 address of a firewall"
+            problem = f'"{hop}" is no private IPv4 address of a firewall'
             yield DEFAULT_ROUTE.error(place, problem, "Write the firewall's own address, e.g. 10.0.1.4")
 
     def _internal_front(self) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Literal
 from tidegate.cluster.input import NetworkInput
 from tidegate.cluster.rule import Rule
 from tidegate.findings import Finding
-from tidegate.parse import Broken, Loc, shown
+from tidegate.parse import Broken, Loc
 
 Placement = Literal["managed", "created", "existing"]
 """`managed`: AKS makes a network of its own. `created`: made here, by `addressSpace`. `existing`: given by its name."""
@@ -92,7 +92,7 @@ def _names(loc: Loc, given: NetworkInput) -> list[Finding]:
     values = zip(_WHERE, (given.vnet_name, given.vnet_resource_group_name, given.subnet_name), strict=True)
     remedy = "AKS needs 1-63 letters, digits, -, _ and ., a letter or a digit first and last; use a network named so"
     return [
-        NAMES.error((*loc, key), f"{shown(name)} cannot be written into a label of a node", remedy)
+        NAMES.error((*loc, key), f'"{name}" cannot be written into a label of a node', remedy)
         for key, name in values
         if name is not None and not _LABEL.fullmatch(name)
     ]

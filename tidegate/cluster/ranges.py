@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, collapse_addresses
 
 from tidegate.cluster.rule import Rule
 from tidegate.findings import Finding
-from tidegate.parse import Loc, shown
+from tidegate.parse import Loc
 
 RANGE = Rule(
     "range-form",
@@ -71,7 +71,7 @@ def _network(text: str) -> IPv4Network:
 
 def _wrong(loc: Loc, text: str) -> Finding:
     if ":" in text:
-        return RANGE.error(loc, f"{shown(text)} is not an IPv4 range", "Write an IPv4 range, e.g. 203.0.113.0/24")
+        return RANGE.error(loc, f'"{text}" is not an IPv4 range', "Write an IPv4 range, e.g. 203.0.113.0/24")
     if _FORM.fullmatch(text):
         try:
             block = IPv4Network(text, strict=False)
@@ -79,4 +79,4 @@ def _wrong(loc: Loc, text: str) -> Finding:
             pass
         else:
             return RANGE.error(loc, f'"{text}" does not begin at the first address of its block', f"Write {block}")
-    return RANGE.error(loc, f"{shown(text)} is no range of addresses", "Write one in CIDR form, e.g. 203.0.113.0/24")
+    return RANGE.error(loc, f'"{text}" is no range of addresses', "Write one in CIDR form, e.g. 203.0.113.0/24")

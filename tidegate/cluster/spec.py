@@ -130,6 +130,7 @@ class NetworkSpec(Spec):
     dns_service_ip: str = "10.0.0.10"
     pod_cidr: str = "10.244.0.0/16"
     outbound_type: OutboundType = "loadBalancer"
+    """`none` is a network-isolated cluster: its nodes start from a private registry (bootstrapProfile Cache)."""
     nat_managed_outbound_ip_count: int = 1
     nat_idle_timeout_in_minutes: int = 4
 
@@ -141,7 +142,12 @@ class PrivateSpec(Spec):
     """`system`, `none`, or the id of a zone."""
     vnet_integration: bool = False
     subnet_id: str | None = None
-    """The subnet of the API server in an existing network; None where the network is made here."""
+    """The subnet of the API server in an existing network; None where the network is made here or by AKS."""
+
+    @property
+    def public_fqdn(self) -> bool:
+        """Whether its name stands in public DNS, with the private address: without a zone AKS knows no other way."""
+        return self.private_dns_zone == "none"
 
 
 class ApiServerSpec(Spec):
