@@ -1,7 +1,7 @@
 """What the rules over an Azure environment say: a file of messages a module.
 
-Each `cluster/cases_<module>.py` has `CASES`: the id of a rule of `tidegate.cluster.<module>`, a title of one line, and a
-function whose findings break the rule. `pytest tests/golden --golden` writes the files anew.
+Each `cluster/cases_<module>.py` has `CASES`: the id of a rule of `tidegate.cluster.<module>`, a title of one line, and
+a function whose findings break the rule. `pytest tests/golden --golden` writes the files anew.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from tidegate.parse import Count, Input, Whole
+from tidegate.parse import Count, Input, NumberOrText, Whole
 
 Purpose = Literal["FastProd", "DevTest"]
 
@@ -28,14 +28,13 @@ class GpuInput(Input):
     )
 
 
-class PoolInput(Input):
-    """A pool of nodes. minCount and maxCount together switch the cluster autoscaler on for it."""
+class NodesInput(Input):
+    """The nodes of a pool. minCount and maxCount together switch the cluster autoscaler on for them."""
 
     vm_size: str | None = Field(None, description="Default Standard_D4s_v5.")
     count: Whole | None = Field(None, description="Nodes; with the autoscaler only what it begins with.")
     min_count: Whole | None = None
     max_count: Count | None = None
-    mode: Literal["System", "User"] | None = Field(None, description="Default User.")
     availability_zones: list[str] | None = None
     node_labels: dict[str, str] | None = None
     node_taints: list[str] | None = Field(None, description="key=value:Effect")
@@ -43,17 +42,23 @@ class PoolInput(Input):
     os_sku: Literal["Ubuntu", "AzureLinux"] | None = Field(None, alias="osSKU", description="Default Ubuntu.")
     os_disk_type: Literal["Managed", "Ephemeral"] | None = None
     os_disk_size_gb: Count | None = Field(None, alias="osDiskSizeGB")
-    max_surge: str | int | None = Field(None, description="Nodes more than needed during an upgrade: 1, or 33%.")
+    max_surge: NumberOrText | None = Field(None, description="Nodes more than needed during an upgrade: 1, or 33%.")
     enable_encryption_at_host: bool | None = None
     enable_fips: bool | None = Field(None, alias="enableFIPS")
     vnet_subnet_id: str | None = Field(None, alias="vnetSubnetID", description="A subnet of its own for this pool.")
     critical_addons_only: bool | None = Field(None, description="System pools: keep scoring pods away.")
-    spot: SpotInput | None = None
-    gpu: GpuInput | None = None
     tags: dict[str, str] | None = None
 
 
-class SystemPoolInput(PoolInput):
+class PoolInput(NodesInput):
+    """A further pool of a cluster."""
+
+    mode: Literal["System", "User"] | None = Field(None, description="Default User.")
+    spot: SpotInput | None = None
+    gpu: GpuInput | None = None
+
+
+class SystemPoolInput(NodesInput):
     """The pool that a cluster is born with; it is never renamed, and only grows by further pools."""
 
     refused: ClassVar = {

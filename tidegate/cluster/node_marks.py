@@ -37,7 +37,7 @@ ADDONS = Rule(
     "CriticalAddonsOnly keeps application pods off the nodes of AKS's own pods, and those are of mode System",
     "aks-docs: use-system-pools.md",
 )
-RULES = (LABEL, RESERVED_LABEL, TAINT, ADDONS)
+RULES: tuple[Rule, ...] = (LABEL, RESERVED_LABEL, TAINT, ADDONS)
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -51,7 +51,7 @@ def check_labels(loc: Loc, labels: Mapping[str, str], *, spot: bool) -> list[Fin
         if spot and (key, value) == (SPOT_KEY, "spot"):
             continue
         if problem := _key_problem(key):
-            remedy = "Write a name such as tier or example.com/tier, of letters, digits, -, _ and ."
+            remedy = "Write a name such as tier or example.com/tier"
             findings.append(LABEL.error(place, f'"{key}" is no key of a label: {problem}', remedy))
         elif reserved := _reserved(key):
             problem = f'"{key}" is under {reserved}/, which AKS keeps to itself'
@@ -107,7 +107,7 @@ def all_taints(taints: Sequence[str], *, spot: bool, gpu: bool, addons_only: boo
 def _key_problem(key: str) -> str:
     prefix, slash, name = key.rpartition("/")
     if not _NAME.fullmatch(name):
-        return "its name has 1-63 letters, digits, -, _ and ., and begins and ends with a letter or a digit"
+        return "its name has 1-63 letters, digits, -, _ and dots, and begins and ends with a letter or a digit"
     if slash and not _PREFIX.fullmatch(prefix):
         return "its prefix is no DNS name"
     return ""

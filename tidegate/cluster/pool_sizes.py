@@ -78,7 +78,7 @@ FPGA = Rule(
     "the boards of v1's FPGA services are gone, the NP sizes retire 2027-05-31, and AKS documents no FPGA",
     "azure-compute-docs: sizes/lifecycle/retired-sizes-list.md; aks-docs name no NP size",
 )
-RULES = (
+RULES: tuple[Rule, ...] = (
     KNOWN,
     RETIREMENT,
     SMALL,
@@ -105,7 +105,8 @@ def check_size(
     if size is None:
         return _unknown(place, vm_size, system=system, gpu=gpu)
     if size.fpgas:
-        problem = f"{size.name} has FPGAs: v1's FPGA services are gone, this size retires, and AKS does not document it"
+        ends = f", it retires on {size.retirement.date}" if size.retirement else ""
+        problem = f"{size.name} has FPGAs: v1's FPGA services are gone{ends}, and AKS does not document it"
         return [FPGA.error(place, problem, "Serve the model from a GPU size, e.g. Standard_NC4as_T4_v3")]
     findings = _retirement(place, size, today)
     if size.vcpus < LEAST_VCPUS:

@@ -5,10 +5,10 @@ from datetime import date
 from math import ceil
 
 from tidegate.cluster import node_marks, pool_sizes
-from tidegate.cluster.input import ClusterInput, PoolInput, Purpose, SystemPoolInput
+from tidegate.cluster.input import ClusterInput, NodesInput, PoolInput, Purpose, SystemPoolInput
 from tidegate.cluster.purpose import check_purpose
 from tidegate.cluster.rule import Rule
-from tidegate.cluster.sizes import Size, lookup
+from tidegate.cluster.sizes import lookup
 from tidegate.cluster.spec import SYSTEM_POOL, PoolSpec, SpotSpec
 from tidegate.findings import Finding
 from tidegate.parse import Broken, Loc
@@ -86,7 +86,7 @@ SUBNET = Rule(
     "a subnet is named by its whole resource id",
     "bicep-types: Microsoft.ContainerService 2025-09-01, vnetSubnetID",
 )
-RULES = (
+RULES: tuple[Rule, ...] = (
     NAME,
     COUNT,
     AUTOSCALER,
@@ -119,16 +119,18 @@ def resolve_pools(
     `today` decides which sizes are gone.
     """
     place = (*loc, "systemPool")
-    first = _Pool(place, SYSTEM_POOL, entry.system_pool or SystemPoolInput.model_validate({}), purpose, broken, today)
+    known = purpose if broken.sound(*loc, "purpose") else None
+    given = entry.system_pool or SystemPoolInput.model_validate({})
+    first = _Pool(place, SYSTEM_POOL, given, purpose=known, today=today, broken=broken)
     others = [
-        _Pool((*loc, "pools", name), name, pool, purpose, broken, today)
+        _Pool((*loc, "pools", name), name, pool, purpose=known, today=today, broken=broken)
         for name, pool in sorted((entry.pools or {}).items())
     ]
     findings = [finding for pool in others for finding in _check_name(pool.loc, pool.name)]
     findings += [finding for pool in (first, *others) for finding in pool.check()]
     system, further = first.spec(), tuple(pool.spec() for pool in others)
-    if broken.sound(*place) and broken.sound(*loc, "pools") and broken.sound(*loc, "purpose"):
-        findings += check_purpose(loc, (system, *further), purpose, production=production)
+    if known and broken.sound(*place) and broken.sound(*loc, "pools"):
+        findings += check_purpose(loc, (system, *further), known, production=production)
     return system if broken.sound(*place) else None, further, findings
 
 
@@ -145,28 +147,39 @@ def _check_name(loc: Loc, name: str) -> list[Finding]:
 class _Pool:
     """One pool as it is written, with its defaults."""
 
-    def __init__(self, loc: Loc, name: str, entry: PoolInput, purpose: Purpose, broken: Broken, today: date) -> None:  # noqa: PLR0917 (two callers, above)
+    def __init__(
+        self,
+        loc: Loc,
+        name: str,
+        entry: PoolInput | SystemPoolInput,
+        *,
+        purpose: Purpose | None,
+        today: date,
+        broken: Broken,
+    ) -> None:
         self.loc = loc
         self.name = name
-        self._entry = entry
+        self._entry: NodesInput = entry
         self._purpose = purpose
         self._broken = broken
         self._today = today
-        self._first = name == SYSTEM_POOL and isinstance(entry, SystemPoolInput)
-        self._system = self._first or entry.mode == "System"
+        self._first = isinstance(entry, SystemPoolInput)
+        self._spot = entry.spot if isinstance(entry, PoolInput) else None
+        self._gpu = entry.gpu if isinstance(entry, PoolInput) else None
+        self._system = isinstance(entry, SystemPoolInput) or entry.mode == "System"
         self._vm_size = entry.vm_size or DEFAULT_SIZE
-        self._size: Size | None = lookup(self._vm_size)
+        self._size = lookup(self._vm_size)
         self._scaled = entry.min_count is not None and entry.max_count is not None
 
     def spec(self) -> PoolSpec:
         entry = self._entry
         gpus = ceil(self._size.gpus) if self._size else 0
         given = tuple(dict.fromkeys(entry.node_taints or ()))
-        spot = SpotSpec() if entry.spot else None
-        if entry.spot:
+        spot = None
+        if self._spot:
             spot = SpotSpec(
-                max_price=-1.0 if entry.spot.max_price is None else entry.spot.max_price,
-                eviction_policy=entry.spot.eviction_policy or "Delete",
+                max_price=-1.0 if self._spot.max_price is None else self._spot.max_price,
+                eviction_policy=self._spot.eviction_policy or "Delete",
             )
         return PoolSpec(
             name=self.name,
@@ -190,13 +203,13 @@ class _Pool:
             subnet_id=entry.vnet_subnet_id,
             spot=spot,
             gpus=gpus,
-            gpu_driver=((entry.gpu.driver if entry.gpu else None) or "Install") if gpus else None,
-            mig_profile=entry.gpu.mig_profile if entry.gpu and gpus else None,
+            gpu_driver=((self._gpu.driver if self._gpu else None) or "Install") if gpus else None,
+            mig_profile=self._gpu.mig_profile if self._gpu and gpus else None,
             tags=entry.tags or {},
         )
 
     def check(self) -> list[Finding]:
-        entry, spot = self._entry, self._entry.spot is not None
+        entry, spot = self._entry, self._spot is not None
         return [
             *self._check_size(),
             *self._check_count(),
@@ -232,7 +245,7 @@ class _Pool:
             self._size,
             system=self._system,
             image=self._entry.os_sku or "Ubuntu",
-            gpu=self._entry.gpu,
+            gpu=self._gpu,
             today=self._today,
         )
 
@@ -264,7 +277,7 @@ class _Pool:
     def _check_system_nodes(self) -> list[Finding]:
         key = "minCount" if self._scaled else "count"
         least = self._entry.min_count if self._scaled else self._count()
-        if not self._system or least != 1 or not self._broken.sound(*self.loc, key):
+        if not self._system or least != 1 or self._purpose is None or not self._broken.sound(*self.loc, key):
             return []
         problem = "a system pool of one node is gone while that node is upgraded or fails"
         if self._purpose == "DevTest":
@@ -311,7 +324,7 @@ class _Pool:
         surge, place = self._entry.max_surge, (*self.loc, "maxSurge")
         if surge is None:
             return []
-        if self._entry.spot is not None:
+        if self._spot is not None:
             problem = "a Spot pool cannot have a surge"
             return [SPOT_SURGE.error(place, problem, "Take maxSurge out")]
         if not _is_surge(surge):
@@ -320,14 +333,13 @@ class _Pool:
         return []
 
     def _check_spot(self) -> list[Finding]:
-        spot = self._entry.spot
-        if spot is None:
+        if self._spot is None:
             return []
         findings: list[Finding] = []
         if self._system:
             problem = "a Spot pool is of mode System"
             findings.append(SPOT_MODE.error((*self.loc, "mode"), problem, "Write mode: User"))
-        price = spot.max_price
+        price = self._spot.max_price
         if price is not None and not _is_price(price):
             problem = f"the price {price:.15g} is neither -1 nor above 0 with at most five decimals"
             remedy = "Write US dollars an hour, e.g. 0.12345, or -1 for up to the normal price"
@@ -350,7 +362,8 @@ class _Pool:
         if subnet is None or _SUBNET.fullmatch(subnet):
             return []
         remedy = (
-            "Write /subscriptions/.../resourceGroups/.../providers/Microsoft.Network/virtualNetworks/.../subnets/..."
+            "Write its whole id: /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/"
+            "virtualNetworks/<network>/subnets/<subnet>"
         )
         return [SUBNET.error((*self.loc, "vnetSubnetID"), f'"{subnet}" is no id of a subnet', remedy)]
 
@@ -358,12 +371,12 @@ class _Pool:
         return bool(self._entry.critical_addons_only) and not self._system and self._broken.sound(*self.loc, "mode")
 
 
-def _surge(surge: str | int | None) -> str:
-    return DEFAULT_SURGE if surge is None or not _is_surge(surge) else str(surge)
+def _surge(surge: str | None) -> str:
+    return DEFAULT_SURGE if surge is None or not _is_surge(surge) else surge
 
 
-def _is_surge(surge: str | int) -> bool:
-    found = _SURGE.fullmatch(str(surge))
+def _is_surge(surge: str) -> bool:
+    found = _SURGE.fullmatch(surge)
     return found is not None and int(found[1]) <= (100 if found[2] else MOST_NODES)
 
 

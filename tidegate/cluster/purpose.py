@@ -32,7 +32,7 @@ DEVTEST = Rule(
     "a DevTest cluster may have one node, which nothing replaces while it is away",
     "Azure ML v1: create AKS compute, cluster purpose",
 )
-RULES = (SCORING_VCPUS, DEVTEST_SIZE, DEVTEST, NO_ZONES)
+RULES: tuple[Rule, ...] = (SCORING_VCPUS, DEVTEST_SIZE, DEVTEST, NO_ZONES)
 
 
 def check_purpose(loc: Loc, pools: Sequence[PoolSpec], purpose: Purpose, *, production: bool) -> list[Finding]:

@@ -67,7 +67,7 @@ def nearest(vm_size: str) -> str | None:
     known = _sizes()
     wanted = vm_size.lower()
     for name in (wanted, f"standard_{wanted}"):
-        if close := difflib.get_close_matches(name, known, n=1, cutoff=0.9):
+        if close := difflib.get_close_matches(name, known, n=1, cutoff=0.92):
             return known[close[0]].name
     return None
 
