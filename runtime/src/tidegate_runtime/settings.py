@@ -16,13 +16,14 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MEBIBYTE = 1024 * 1024
 
 
-_WITHOUT_EFFECT = (
+WITHOUT_EFFECT = (
     "AML_DBG_MODEL_INFO",
     "AML_DBG_RESOURCE_INFO",
     "AZUREML_DEBUG_PORT",
     "WORKER_PRELOAD",
     "WORKER_TIMEOUT",
 )
+"""Variables that the reference server reads and this one does not."""
 
 
 class SettingsError(Exception):
@@ -137,7 +138,7 @@ def from_environment(environment: Mapping[str, str], **given: Any) -> Settings:
         "telemetry": _telemetry(values),
         "telemetry_responses": _switch(values, "APP_INSIGHTS_LOG_RESPONSE_ENABLED"),
         "workspace_name": values.get("WORKSPACE_NAME") or "",
-        "without_effect": tuple(name for name in _WITHOUT_EFFECT if values.get(name)),
+        "without_effect": tuple(name for name in WITHOUT_EFFECT if values.get(name)),
     }
     return Settings(**settings | {name: value for name, value in given.items() if value is not None})
 
