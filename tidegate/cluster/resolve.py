@@ -170,7 +170,9 @@ class _Resolver:
         )
         network, load_balancer, more = resolve_network(loc, entry, self._broken)
         findings += more
-        lifecycle, more = resolve_lifecycle(loc, entry, purpose, production=self._production, broken=self._broken)
+        lifecycle, more = resolve_lifecycle(
+            loc, entry, purpose, production=self._production, today=self._now.date(), broken=self._broken
+        )
         findings += more
         key = (self._given.tls_keys or {}).get(name)
         tls, more = resolve_tls(
