@@ -125,6 +125,13 @@ class Kind(ABC):
         """
         return []
 
+    def inspect(self, call: Call, old: Properties, new: Properties) -> list[Failure]:
+        """What in the world outside stands against a change that `check` has passed; asked in previews as well.
+
+        What does not stand against it but should be known is said by `call.info`.
+        """
+        return []
+
     def notices(self, old: Properties, new: Properties) -> list[str]:
         """What a reader of the preview should be told about this change in words."""
         return []

@@ -21,11 +21,18 @@ _PROPERTY_DIFF = {"add": "ADD", "delete": "DELETE", "update": "UPDATE"}
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    """Answers the engine's calls with the kinds given; each call runs in a thread of the server's pool."""
+    """Answers the engine's calls with the kinds given; each call runs in a thread of the server's pool.
 
-    def __init__(self, version: str, kinds: Iterable[Kind], engine: str) -> None:
+    `late` makes further kinds, by type, when the first resource of one is met.
+    """
+
+    def __init__(
+        self, version: str, kinds: Iterable[Kind], engine: str, late: Mapping[str, Callable[[], Kind]] | None = None
+    ) -> None:
         self._version = version
         self._kinds = {kind.type: kind for kind in kinds}
+        self._late = late or {}
+        self._loading = threading.Lock()
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine)) if engine else None
         self._cancelled = threading.Event()
         self._under_way = 0
@@ -73,8 +80,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         old, new = decode(request.olds), _present(decode(request.news))
         failures = object_failures(kind.inputs, new)
         if not failures:
-            failures = self._run(request.urn, context, lambda _: kind.check(plain(old), plain(new)))
-            for text in kind.notices(plain(old), plain(new)):
+            before, after = plain(old), plain(new)
+            failures = self._run(
+                request.urn, context, lambda call: kind.check(before, after) or kind.inspect(call, before, after)
+            )
+            for text in kind.notices(before, after):
                 self._log(request.urn, text, ephemeral=False)
         return provider_pb2.CheckResponse(
             inputs=encode(new),
@@ -149,6 +159,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _kind(self, urn: str, context: Any) -> Kind:
         name = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+        with self._loading:
+            if name not in self._kinds and name in self._late:
+                self._kinds[name] = self._late[name]()
         if name not in self._kinds:
             _abort(context, grpc.StatusCode.NOT_FOUND, f"tidegate-serving has no resource type {name}")
         return self._kinds[name]

@@ -5,12 +5,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import import_module
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from providers.api_key import ApiKey
+from providers.kind import Kind
 from providers.local.deployment import Deployment
 from providers.local.environment import Environment
 from providers.local.gateway import Gateway
@@ -29,7 +33,8 @@ def serve() -> None:
     engine = sys.argv[1] if len(sys.argv) > 1 else ""
     # The engine ends its plugins by SIGINT, each in a process group of its own, once it needs nothing more of them.
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
-    servicer = Servicer(VERSION, (ApiKey(), Host(), Gateway(), Model(), Environment(), Deployment(), Route()), engine)
+    kinds = (ApiKey(), Host(), Gateway(), Model(), Environment(), Deployment(), Route())
+    servicer = Servicer(VERSION, kinds, engine, late_kinds())
     server = grpc.server(ThreadPoolExecutor(max_workers=64), options=[("grpc.max_receive_message_length", 400 << 20)])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -37,6 +42,19 @@ def serve() -> None:
     print(port, flush=True)  # noqa: T201 (the protocol: the engine reads the port here)
     threading.Thread(target=_end_with_parent, args=(servicer,), daemon=True).start()
     server.wait_for_termination()
+
+
+def late_kinds() -> dict[str, Callable[[], Kind]]:
+    """The resource types of stacks on Azure: a local stack never imports them, nor what they need."""
+    session = cache(lambda: import_module("providers.azure.session").Session())
+
+    def late(module: str, name: str) -> Callable[[], Kind]:
+        return lambda: getattr(import_module(f"providers.azure.{module}"), name)(session())
+
+    return {
+        "tidegate-serving:azure:ReplacementGuard": late("replacement_guard", "ReplacementGuard"),
+        "tidegate-serving:azure:ClusterAttachment": late("cluster_attachment", "ClusterAttachment"),
+    }
 
 
 def _end_with_parent(servicer: Servicer) -> None:

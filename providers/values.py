@@ -58,6 +58,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def has_unknown(value: Any) -> bool:
+    """Say whether some of `value` is not known yet, at any depth."""
+    if isinstance(value, Mapping):
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(item) for item in value)
+    return has_unknown(value.value) if isinstance(value, Secret) else value is UNKNOWN
+
+
 def decode(struct: struct_pb2.Struct) -> dict[str, Any]:
     """The properties that the engine sent."""
     return {key: _decode(value) for key, value in struct.fields.items()}

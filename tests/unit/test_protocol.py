@@ -43,6 +43,16 @@ class Note(Kind):
             raise LookupError("the rules are lost")
         return [Failure("tags.colour", "'red' is taken")] if new.get("tags", {}).get("colour") == "red" else []
 
+    def inspect(self, call: Call, old: Properties, new: Properties) -> list[Failure]:
+        match new["text"]:
+            case "unreadable":
+                return [Failure("text", "nobody can read it")]
+            case "undecided":
+                raise OperationError("the reader is away")
+        if new["text"] == "odd":
+            call.info("it reads oddly")
+        return []
+
     def notices(self, old: Properties, new: Properties) -> list[str]:
         return ["the text is another one"] if old and old["text"] != new["text"] else []
 
@@ -153,6 +163,16 @@ def test_an_unknown_type_is_named(plugin: Plugin) -> None:
     assert text == "tidegate-serving has no resource type test:index:Nothing"
 
 
+def test_a_late_kind_is_made_once_when_it_is_first_met() -> None:
+    made: list[Note] = []
+    servicer = Servicer("1.2.3", (), "", {Note.type: lambda: made.append(Note()) or made[-1]})
+    assert made == []
+    request = provider_pb2.CreateRequest(urn=URN.format("Note"), properties=encode({"text": "a"}))
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert [made.id for made in pool.map(lambda _: servicer.Create(request, None), range(8))] == ["id-1"] * 8
+    assert len(made) == 1
+
+
 # -- Check
 
 
@@ -177,6 +197,16 @@ def test_check_shows_no_secret_and_keeps_it_marked(plugin: Plugin) -> None:
         urn=URN.format("Note"), news=encode({"text": Secret("a key"), "place": None, "number": UNKNOWN})
     )
     assert decode(plugin.stub.Check(request).inputs) == {"text": Secret("a key"), "number": UNKNOWN}
+
+
+def test_what_passes_check_is_held_against_the_world(plugin: Plugin) -> None:
+    assert plugin.check({"text": "unreadable"}) == {"text": "text: nobody can read it"}
+    assert plugin.check({"text": "odd"}) == {}
+    assert plugin.engine.lines == [("it reads oddly", False, URN.format("Note"))]
+    # What is wrong by itself is told without a look at the world.
+    assert list(plugin.check({"text": "unreadable", "tags": {"colour": "red"}})) == ["tags.colour"]
+    code, text = failure_of(lambda: plugin.check({"text": "undecided"}))
+    assert (code, text) == (grpc.StatusCode.FAILED_PRECONDITION, "the reader is away")
 
 
 # -- Diff

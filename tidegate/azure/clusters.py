@@ -31,8 +31,9 @@ def clusters_named(arm: Arm, subscription: str, name: str, location: str) -> lis
 
 
 def tags_of(resource: Json) -> Tags:
-    """The tags of a resource; Azure leaves them out where there are none."""
-    return cast(dict[str, str], resource.get("tags") or {})
+    """The tags of a resource, their names in lower case: those differ in case from answer to answer."""
+    tags = cast(dict[str, str], resource.get("tags") or {})
+    return {name.lower(): value for name, value in tags.items()}
 
 
 def merge_tags(arm: Arm, resource_id: str, tags: Tags) -> None:
