@@ -24,8 +24,8 @@ class SubnetId(NamedTuple):
 
 def parse_subnet_id(text: str) -> SubnetId | None:
     """Read the id of a subnet; None where it is none."""
-    *front, word, subnet = text.split("/")
-    network = parse_id("/".join(front), "Microsoft.Network/virtualNetworks")
-    if isinstance(network, str) or word.lower() != "subnets" or not subnet:
+    parts = text.split("/")
+    if len(parts) != 11 or parts[9].lower() != "subnets" or not parts[10]:
         return None
-    return SubnetId(network.resource_group, network.name, subnet)
+    network = parse_id("/".join(parts[:9]), "Microsoft.Network/virtualNetworks")
+    return None if isinstance(network, str) else SubnetId(network.resource_group, network.name, parts[10])

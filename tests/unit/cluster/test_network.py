@@ -33,17 +33,17 @@ VNET = (
 
 
 def resolve(
-    network: Mapping[str, object] | None = None, broken: Broken | None = None, **cluster: object
+    network: Mapping[str, object] | None = None, **cluster: Any
 ) -> tuple[NetworkSpec | None, LoadBalancerSpec, list[Finding]]:
     entry = ClusterInput.model_validate({**cluster, **({} if network is None else {"network": network})})
-    return resolve_network(LOC, entry, broken or Broken(), location="westeurope")
+    return resolve_network(LOC, entry, Broken(), location="westeurope")
 
 
-def wrong(network: Mapping[str, object] | None = None, **cluster: object) -> set[str]:
+def wrong(network: Mapping[str, object] | None = None, **cluster: Any) -> set[str]:
     return {finding.rule for finding in resolve(network, **cluster)[2] if finding.severity == "error"}
 
 
-def placed(network: Mapping[str, object], **cluster: object) -> NetworkSpec:
+def placed(network: Mapping[str, object], **cluster: Any) -> NetworkSpec:
     spec, _, findings = resolve(network, **cluster)
     assert not [finding for finding in findings if finding.severity == "error"]
     assert spec is not None
@@ -292,7 +292,7 @@ def test_user_defined_routes_need_an_internal_front() -> None:
     assert wrong(network, **INTERNAL) == set()
 
 
-def egress(**cluster: object) -> str:
+def egress(**cluster: Any) -> str:
     network = {**EXISTING, **ROUTED, "defaultRouteExists": True}
     return next(f.problem for f in resolve(network, **INTERNAL, **cluster)[2] if f.rule == "outbound-egress")
 
