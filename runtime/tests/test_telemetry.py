@@ -214,6 +214,7 @@ def test_a_script_that_has_its_own_telemetry_keeps_it(observed: Serve, ingestion
     server.stop()
     assert [each["id"] for each in ingestion.of("RequestData")] == [parent]
     assert ingestion.of("RemoteDependencyData") == []
+    assert "Overriding" not in server.text()
 
 
 # Logs
