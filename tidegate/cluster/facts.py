@@ -6,12 +6,21 @@ from types import ModuleType
 
 from tidegate.cluster import (
     access,
+    addresses,
     attach,
     capacity,
+    certificate,
+    front,
     lifecycle,
     naming,
     network,
+    node_marks,
+    outbound,
+    placement,
+    pool_sizes,
     pools,
+    purpose,
+    ranges,
     registry,
     resolve,
     service_tags,
@@ -21,7 +30,8 @@ from tidegate.cluster import (
 from tidegate.cluster.rule import Rule
 
 MODULES: tuple[ModuleType, ...] = (
-    access, attach, capacity, lifecycle, naming, network, pools, registry, resolve, service_tags, tls, workspace,
+    access, addresses, attach, capacity, certificate, front, lifecycle, naming, network, node_marks, outbound,
+    placement, pool_sizes, pools, purpose, ranges, registry, resolve, service_tags, tls, workspace,
 )  # fmt: skip
 """The modules that have rules, each in its `RULES`."""
 
