@@ -102,8 +102,9 @@ class AzureStack:
             check=False, cwd=self.root, env=self.environment, text=True, timeout=300,
             stdin=subprocess.DEVNULL, capture_output=True,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        answer = json.loads(done.stdout)
+        assert done.returncode == 0, [each.get("message") for each in answer["diagnostics"]]
+        return answer
 
     def steps(self) -> dict[str, str]:
         """What the next `up` would do, by `<type>::<name>`, without what stays the same."""

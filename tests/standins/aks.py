@@ -140,24 +140,27 @@ def _check_outbound(cloud: Cloud, kind: str, subnets: Iterable[Body], body: Body
     identities = (body.get("identity") or {}).get("userAssignedIdentities") or {}
     for subnet in subnets:
         if kind == "userDefinedRouting":
-            table = (subnet["properties"].get("routeTable") or {}).get("id")
-            routes = cloud.require(table)["properties"].get("routes") or [] if table else []
-            if not any(route["properties"].get("addressPrefix") == "0.0.0.0/0" for route in routes):
-                raise bad_request(
-                    f"Subnet {subnet['id']} has no route table with a default route.",
-                    "UserDefinedRoutingMissingDefaultRoute",
-                )
-            if identities and not _allowed(cloud, identities, NETWORK_CONTRIBUTOR, table):
-                raise bad_request(
-                    f"The cluster's identity has no permission on the route table {table}.",
-                    "CustomRouteTableMissingPermission",
-                )
+            _check_routes(cloud, subnet, identities)
         if kind == "userAssignedNATGateway" and not subnet["properties"].get("natGateway"):
             raise bad_request(f"Subnet {subnet['id']} has no NAT gateway.", "SubnetNotAssociatedWithNatGateway")
         if kind == "managedNATGateway":
             raise bad_request("managedNATGateway cannot be used with an own virtual network.", "InvalidOutboundType")
     if kind in ("userDefinedRouting", "userAssignedNATGateway") and not list(subnets):
         raise bad_request(f"{kind} needs an own virtual network.", "InvalidOutboundType")
+
+
+def _check_routes(cloud: Cloud, subnet: Body, identities: Iterable[str]) -> None:
+    table = subnet["properties"].get("routeTable")
+    routes = cloud.require(table["id"])["properties"].get("routes") or [] if table else []
+    if not any(route["properties"].get("addressPrefix") == "0.0.0.0/0" for route in routes):
+        raise bad_request(
+            f"Subnet {subnet['id']} has no route table with a default route.", "UserDefinedRoutingMissingDefaultRoute"
+        )
+    if table and identities and not _allowed(cloud, identities, NETWORK_CONTRIBUTOR, table["id"]):
+        raise bad_request(
+            f"The cluster's identity has no permission on the route table {table['id']}.",
+            "CustomRouteTableMissingPermission",
+        )
 
 
 def _check_access(cloud: Cloud, given: Body, body: Body) -> None:

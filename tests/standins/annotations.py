@@ -29,7 +29,12 @@ Microsoft-ContainerInsights-Group-Default."""
 
 def check_inputs(token: str, inputs: Mapping[str, Any]) -> list[Problem]:
     """Every fault of a resource's inputs, sorted; `token` is `azure-native:<module>:<Type>`."""
-    return sorted(_object(arguments(token), inputs, ""))
+    return check(arguments(token), inputs)
+
+
+def check(kind: type, inputs: Mapping[str, Any]) -> list[Problem]:
+    """Every fault of inputs for an SDK class, sorted."""
+    return sorted(_object(kind, inputs, ""))
 
 
 def arguments(token: str) -> type:
@@ -98,7 +103,10 @@ def _value(options: Sequence[Any], value: Any, path: str) -> Iterator[Problem]:
 
 def _one(option: Any, value: Any, path: str) -> Iterator[Problem]:
     origin, inner = typing.get_origin(option), typing.get_args(option)
-    if origin is Mapping or origin is dict:
+    if origin is typing.Literal:
+        if value not in inner:
+            yield Problem(path, f"{value!r} is not {', '.join(map(str, inner))}")
+    elif origin is Mapping or origin is dict:
         if isinstance(value, Mapping):
             for key, item in value.items():
                 yield from _value(_unwrapped(inner[1]), item, f"{path}.{key}")

@@ -1,11 +1,14 @@
-"""A small program on azure-native alone."""
+"""A cluster with a pool, and objects on it in the same update."""
 
 import base64
 
 import pulumi
+import pulumi_kubernetes
 from pulumi_azure_native import containerservice, managedidentity, resources
+from pulumi_kubernetes.core import v1 as core
 
 config = pulumi.Config()
+login = config.get("login") or "azurecli"
 group = resources.ResourceGroup("group", resource_group_name="scoring", location="westeurope")
 identity = managedidentity.UserAssignedIdentity(
     "identity", resource_group_name=group.name, resource_name_="scoring", location="westeurope"
@@ -15,7 +18,9 @@ cluster = containerservice.ManagedCluster(
     resource_group_name=group.name,
     resource_name_="scoring",
     location=config.get("location") or "westeurope",
-    identity={"type": "UserAssigned", "user_assigned_identities": [identity.id]},
+    identity=containerservice.ManagedClusterIdentityArgs(
+        type=containerservice.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
+    ),
     dns_prefix="scoring",
     kubernetes_version=config.get("version") or "1.35",
     agent_pool_profiles=[
@@ -41,8 +46,22 @@ credentials = containerservice.list_managed_cluster_user_credentials_output(
     resource_name="scoring",
     opts=pulumi.InvokeOutputOptions(depends_on=[cluster]),
 )
-pulumi.export("issuer", cluster.oidc_issuer_profile.issuer_url)
-pulumi.export(
-    "kubeconfig",
-    pulumi.Output.secret(credentials).apply(lambda found: base64.b64decode(found.kubeconfigs[0].value).decode()),
+kubeconfig = pulumi.Output.secret(credentials).apply(
+    lambda found: base64.b64decode(found.kubeconfigs[0].value).decode().replace("devicecode", login)
 )
+kubernetes = pulumi_kubernetes.Provider(
+    "kubernetes",
+    kubeconfig=kubeconfig,
+    cluster_identifier="scoring",
+    skip_update_unreachable=True,
+)
+within = pulumi.ResourceOptions(provider=kubernetes)
+namespace = core.Namespace("namespace", metadata={"name": "scoring"}, opts=within)
+core.Secret(
+    "tls",
+    metadata={"name": "tls", "namespace": namespace.metadata.name},
+    string_data={"key": config.get("key") or "a"},
+    opts=within,
+)
+pulumi.export("issuer", cluster.oidc_issuer_profile.issuer_url)
+pulumi.export("kubeconfig", kubeconfig)
