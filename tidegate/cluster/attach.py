@@ -17,17 +17,17 @@ from tidegate.parse import Broken, Loc
 FORM = Rule(
     "attach-form",
     "a cluster that exists is named by its id, or by its resource group and its name",
-    "Azure ML v1: AksCompute.attach_configuration, parameters resource_id, resource_group and cluster_name",
+    "azureml-core 1.61: AksCompute.attach_configuration, resource_id, resource_group and cluster_name",
 )
 ID = Rule(
     "attach-id",
     "a cluster's id has nine parts, the type Microsoft.ContainerService/managedClusters among them",
-    "Azure REST: Microsoft.ContainerService/managedClusters; Azure ML v1: AksCompute.attach_configuration",
+    "Azure REST: Microsoft.ContainerService/managedClusters; azureml-core 1.61: AksAttachConfiguration",
 )
 ALONE = Rule(
     "attach-alone",
     "a cluster that is attached stays as it is, so nothing else is said about it",
-    "Azure ML v1: AksCompute.attach_configuration",
+    "azureml-core 1.61: AksCompute.attach_configuration",
 )
 STATE = Rule(
     "attach-state",
@@ -42,7 +42,7 @@ VERSION = Rule(
 BALANCER = Rule(
     "attach-load-balancer",
     "AKS has supported no Basic load balancer since 2025-09-30",
-    "aks-docs: load-balancer-standard.md",
+    "aks-docs: Upgrading from Basic Load Balancer on AKS",
 )
 RANGES = Rule(
     "attach-ranges",
@@ -159,7 +159,7 @@ def _check_state(loc: Loc, properties: Mapping[str, object]) -> list[Finding]:
     if state != "Succeeded":
         remedy = "Try again when Azure has finished"
         if state in ("Failed", "Canceled"):
-            remedy = "Repair it first: az aks update without a further option tries again"
+            remedy = "Repair it first; its activity log says what failed"
         return [STATE.error(loc, f"the cluster's provisioning state is {state or 'not known'}", remedy)]
     if power and power != "Running":
         return [STATE.error(loc, f"the cluster's power state is {power}", "Start it by az aks start")]
@@ -181,7 +181,7 @@ def _check_balancer(loc: Loc, properties: Mapping[str, object]) -> list[Finding]
     sku = _text(_mapping(properties.get("networkProfile")).get("loadBalancerSku"))
     if sku.lower() == "standard":
         return []
-    remedy = "Move it to a Standard one: az aks update --load-balancer-sku standard"
+    remedy = "Move it to a Standard one, which has a downtime: az aks update --load-balancer-sku=Standard"
     return [BALANCER.error(loc, f"the cluster's load balancer is {sku or 'not known'}", remedy)]
 
 

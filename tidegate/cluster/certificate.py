@@ -52,8 +52,8 @@ TRUST = Rule(
 )
 KEY_TYPE = Rule(
     "tls-key-type",
-    "Envoy serves RSA keys from 2048 bits on and ECDSA keys on the curves P-256, P-384 and P-521",
-    "Envoy 1.40: source/common/tls/context_impl.cc, and --mode validate with a key of each type",
+    "Envoy loads RSA keys from 2048 bits on, ECDSA keys on the curves P-256, P-384 and P-521, and Ed25519 keys",
+    "Envoy 1.40, run with --mode validate and a key of each type: tests/unit/cluster/test_certificate.py",
 )
 KEY_FORM = Rule(
     "tls-key-form",
@@ -80,6 +80,9 @@ class Certificate:
 
     parsed: "x509.Certificate"
     subject: str
+    """As a finding shows it."""
+    issued_to: "x509.Name"
+    issued_by: "x509.Name"
     names: tuple[str, ...]
     """Its DNS names, in lower case."""
     begins: datetime
@@ -90,7 +93,7 @@ class Certificate:
     public_key: bytes
     """DER."""
     key_problem: str
-    """Why Envoy does not serve its type of key; empty where it does."""
+    """Why Envoy does not load its type of key; empty where it does."""
     pem: str
 
 
@@ -140,8 +143,9 @@ def check_chain(
         problem = f"{name} lists its uses, and serving TLS is none of them"
         findings.append(USAGE.error(loc, problem, "Have one issued with the extended key usage serverAuth"))
     if cname and not any(covers(pattern, cname) for pattern in leaf.names):
-        listed = ", ".join(leaf.names[:10]) or "no name"
-        problem = f"{name} does not cover {cname}: its subject alternative names have {listed}"
+        listed = ", ".join(leaf.names[:10])
+        has = f"its subject alternative names are {listed}" if listed else "it has no subject alternative names"
+        problem = f"{name} does not cover {cname}: {has}"
         findings.append(NAME.error(loc, problem, f"Have one issued for {cname}, or write another cname"))
     return leaf, findings + _check_trust(loc, name, ordered)
 
@@ -204,10 +208,13 @@ def _certificate(parsed: "x509.Certificate") -> Certificate:
                 for_servers = not allowed.isdisjoint(usages)
             case _:
                 pass
+    # Each of these is only decoded, and may only fail, when it is asked for.
     subject = parsed.subject.rfc4514_string() or "nobody"
     return Certificate(
         parsed=parsed,
         subject=subject if len(subject) <= 60 else f"{subject[:57]}...",
+        issued_to=parsed.subject,
+        issued_by=parsed.issuer,
         names=tuple(name.lower().rstrip(".") for name in names),
         begins=parsed.not_valid_before_utc,
         ends=parsed.not_valid_after_utc,
@@ -228,10 +235,9 @@ def _key_problem(parsed: "x509.Certificate") -> str:
         case ec.EllipticCurvePublicKey() as key:
             return "" if key.curve.name in CURVES else f"an ECDSA key on the curve {key.curve.name}"
         case ed25519.Ed25519PublicKey():
-            # Envoy 1.40 would serve it; browsers, Windows and most HTTP clients do not take it.
-            return "an Ed25519 key, which most clients do not take"
+            return ""
         case _:
-            return "a key of another type than RSA and ECDSA"
+            return "a key of another type than RSA, ECDSA and Ed25519"
 
 
 def _order(loc: Loc, name: str, chain: Sequence[Certificate]) -> tuple[Sequence[Certificate], list[Finding]]:
@@ -274,7 +280,7 @@ def _link_problem(certificate: Certificate, issuer: Certificate) -> str:
     """Why `issuer` did not sign `certificate`; empty where it did."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 (see read_chain)
 
-    if certificate.parsed.issuer != issuer.parsed.subject:
+    if certificate.issued_by != issuer.issued_to:
         return f"its issuer is another than {issuer.subject}"
     if not issuer.authority:
         return f"{issuer.subject} may not sign certificates"
@@ -299,7 +305,7 @@ def _check_validity(loc: Loc, name: str, chain: Sequence[Certificate], now: date
         days = (first.ends - now).days
         left = "in less than a day" if not days else f"in {days} day{'s' if days > 1 else ''}"
         problem = f"the certificate for {first.subject} in {name} expires on {_day(first.ends)}, {left}"
-        findings.append(EXPIRY.warning(loc, problem, "Have it renewed; a new one is put in place without a pause"))
+        findings.append(EXPIRY.warning(loc, problem, "Have it renewed"))
     return findings
 
 
@@ -307,7 +313,7 @@ def _check_trust(loc: Loc, name: str, chain: Sequence[Certificate]) -> list[Find
     leaf = chain[0]
     if len(chain) > 1:
         return []
-    if leaf.parsed.issuer == leaf.parsed.subject:
+    if leaf.issued_by == leaf.issued_to:
         problem = f"{name} is signed by itself: only clients that are given it accept it"
         return [TRUST.warning(loc, problem, "Have one issued by an authority that your clients trust")]
     problem = f"{name} holds the server's own certificate alone"

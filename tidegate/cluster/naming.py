@@ -43,13 +43,13 @@ GROUP_NAME = Rule(
 )
 NODE_GROUP = Rule(
     "node-resource-group",
-    "AKS makes the resource group of the nodes itself, with at most 80 characters",
-    "aks-docs: faq.md, node resource group; AKS troubleshooting: naming restrictions",
+    "AKS makes the resource group of the nodes itself, and its name has at most 80 characters",
+    "AKS troubleshooting, naming restrictions: aka.ms/aks-naming-rules",
 )
 DNS_PREFIX = Rule(
     "dns-prefix",
     "a cluster's DNS prefix has 1-54 letters, digits and hyphens, neither end a hyphen",
-    "AKS troubleshooting: naming restrictions",
+    "AKS troubleshooting, naming restrictions: aka.ms/aks-naming-rules",
 )
 RULES: tuple[Rule, ...] = (
     CLUSTER_NAME, CLUSTER_NAME_END, WORKSPACE_NAME, UNIQUE, ONE_NAME, GROUP_NAME, NODE_GROUP, DNS_PREFIX,

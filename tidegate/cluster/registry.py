@@ -28,10 +28,15 @@ ID = Rule(
 )
 PREMIUM = Rule(
     "registry-premium",
-    "zone redundancy and private access are features of the Premium tier",
+    "a registry without public access is reached by private endpoints, which the Premium tier has",
     "Azure docs: container-registry/container-registry-skus.md",
 )
-RULES: tuple[Rule, ...] = (ONE_FORM, NAME, ID, PREMIUM)
+ZONES = Rule(
+    "registry-zones",
+    "registries of every tier are spread over zones where the region has them, whatever zoneRedundancy says",
+    "Azure docs: container-registry/zone-redundancy.md, Understand the zoneRedundancy property",
+)
+RULES: tuple[Rule, ...] = (ONE_FORM, NAME, ID, PREMIUM, ZONES)
 
 REGISTRY: Loc = ("tidegate:registry",)
 REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
@@ -67,21 +72,22 @@ def resolve_registry(
         )
         return existing, []
     findings = _check_made(entry, broken)
-    if entry.name is None or findings:
+    if entry.name is None or any(finding.severity == "error" for finding in findings):
         return None, findings
     made = RegistrySpec(
         name=entry.name,
         resource_group=entry.resource_group or resource_group,
         location=location,
         sku=entry.sku or "Standard",
-        zone_redundancy=bool(entry.zone_redundancy),
+        # The setting was one of the Premium tier alone; the others have zones without it.
+        zone_redundancy=bool(entry.zone_redundancy) and entry.sku == "Premium",
         public_network_access=entry.public_network_access is not False,
         pull_role=pull_role,
         pull_token=pull_token,
         tags=dict(tags),
         production=production,
     )
-    return made, []
+    return made, findings
 
 
 def _existing(entry: RegistryInput, resource_id: str) -> tuple[ResourceId | None, list[Finding]]:
@@ -112,15 +118,15 @@ def _check_made(entry: RegistryInput, broken: Broken) -> list[Finding]:
         findings.append(NAME.error((*REGISTRY, "name"), problem, remedy))
     if entry.resource_group is not None:
         findings += check_resource_group((*REGISTRY, "resourceGroup"), entry.resource_group)
-    if entry.sku != "Premium" and broken.sound(*REGISTRY, "sku"):
-        sku = entry.sku or "Standard, the default"
-        for key, needs in (
-            ("zoneRedundancy", bool(entry.zone_redundancy)),
-            ("publicNetworkAccess", entry.public_network_access is False),
-        ):
-            if needs:
-                problem = f"a registry of tier {sku} cannot have it"
-                findings.append(PREMIUM.error((*REGISTRY, key), problem, "Write sku: Premium, or take it out"))
+    if entry.sku == "Premium" or not broken.sound(*REGISTRY, "sku"):
+        return findings
+    if entry.public_network_access is False:
+        problem = f"a registry of the tier {entry.sku or 'Standard, the default,'} has no other access than public"
+        loc = (*REGISTRY, "publicNetworkAccess")
+        findings.append(PREMIUM.error(loc, problem, "Write sku: Premium, or take it out"))
+    if entry.zone_redundancy:
+        problem = "the setting has no effect: the registry has zones where its region has them"
+        findings.append(ZONES.warning((*REGISTRY, "zoneRedundancy"), problem, "Take it out"))
     return findings
 
 

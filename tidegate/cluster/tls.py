@@ -17,12 +17,12 @@ from tidegate.paths import kind, locate
 FORM = Rule(
     "tls-form",
     "a scoring front has one certificate: the user's own, or one that is issued for a domain label",
-    "Azure ML v1: AksCompute enable_ssl, parameters ssl_cname and leaf_domain_label",
+    "azureml-core 1.61: AksProvisioningConfiguration.enable_ssl, ssl_cname and leaf_domain_label",
 )
 COMPLETE = Rule(
     "tls-complete",
     "an own certificate is served under its name, with its chain and its key",
-    "Azure ML v1: AksCompute enable_ssl, parameters ssl_cname, ssl_cert_pem_file and ssl_key_pem_file",
+    "azureml-core 1.61: AksProvisioningConfiguration.enable_ssl, ssl_cname",
 )
 KEY_ONCE = Rule(
     "tls-key-once",
@@ -42,7 +42,8 @@ CNAME = Rule(
 LABEL = Rule(
     "leaf-domain-label",
     "Azure takes domain labels of 3-63 lower-case letters, digits and hyphens, the first a letter, the last no hyphen",
-    "Azure REST: publicIPAddresses 2024-05-01, dnsSettings.domainNameLabel",
+    "Azure docs: azure-resource-manager/management/resource-name-rules.md, Microsoft.Network; PSRule for Azure: "
+    "Azure.PublicIP.DNSLabel",
 )
 LABEL_PUBLIC = Rule(
     "leaf-domain-public",
