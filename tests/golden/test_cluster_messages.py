@@ -12,6 +12,7 @@ from textwrap import fill
 
 import pytest
 
+from tidegate.cluster import facts
 from tidegate.cluster.rule import Rule
 from tidegate.findings import Finding
 
@@ -45,6 +46,10 @@ def test_every_rule_is_broken_once(module: str) -> None:
 
 def test_every_module_with_rules_has_cases() -> None:
     assert RULED == MODULES
+
+
+def test_every_rule_can_be_looked_up() -> None:
+    assert {name for module in RULED for name in rules(module)} == facts.rules().keys()
 
 
 def test_the_ids_of_all_rules_are_different() -> None:
