@@ -1,14 +1,32 @@
 """A managed Kubernetes cluster, made here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 import pulumi_azure_native as azure_native
 
-from components.azure import assign_role, register
-from tidegate.cluster.plan.access import MANAGED_IDENTITY_OPERATOR, RBAC_CLUSTER_ADMIN, plan_identity
-from tidegate.cluster.plan.cluster import ignored, plan_cluster, plan_windows, pool_version
+from components.azure import assign_role, register, user_identity, user_kubeconfig
+from components.cluster_network import ClusterNetwork
+from components.registry import Registry
+from components.resources import ReplacementGuard
+from tidegate.cluster.plan.access import (
+    MANAGED_IDENTITY_OPERATOR,
+    NETWORK_CONTRIBUTOR,
+    PRIVATE_DNS_ZONE_CONTRIBUTOR,
+    RBAC_CLUSTER_ADMIN,
+    network_scopes,
+    private_zone,
+)
+from tidegate.cluster.plan.cluster import (
+    ignored,
+    plan_cluster,
+    plan_guard,
+    plan_windows,
+    pool_version,
+    replaced,
+)
+from tidegate.cluster.plan.monitoring import plan_logs_workspace
 from tidegate.cluster.plan.pools import azure_name, plan_pool
 from tidegate.cluster.spec import ClusterSpec
 
@@ -16,14 +34,20 @@ from tidegate.cluster.spec import ClusterSpec
 class Cluster(pulumi.ComponentResource):
     """A cluster with its identities, their rights, its pools and the windows for upgrades.
 
-    `owner` names the stack that it belongs to; `further_ranges` may reach its API server beside those of the spec;
-    `after` has to be there first (a resource group that is made in the same run).
+    `owner` names the stack that it belongs to; `subscription_id` is the login's own by default; `network` is where its
+    nodes stand, None in a network of AKS's own; `registry` is where they pull from; `further_ranges` may reach the API
+    server beside those of the spec; `after` has to be there first (a resource group that is made in the same run).
     """
 
     spec: ClusterSpec
+    subscription_id: pulumi.Output[str]
+    kubelet_object_id: pulumi.Output[str]
+    log_analytics_id: pulumi.Input[str] | None
+    """The workspace of its container logs."""
     facts: pulumi.Output[Any]
     """What Azure says of the cluster (`GetManagedClusterResult`); stays known while it is updated."""
-    kubelet_object_id: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    """How kubectl and pulumi-kubernetes reach the cluster; secret."""
 
     def __init__(
         self,
@@ -31,28 +55,41 @@ class Cluster(pulumi.ComponentResource):
         spec: ClusterSpec,
         *,
         owner: str,
+        subscription_id: str | None = None,
+        network: ClusterNetwork | None = None,
+        registry: Registry | None = None,
         further_ranges: Sequence[str] = (),
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:Cluster", name, None, opts)
-        self.spec = spec
-        self._name = name
-        self._after = list(after)
-        self._login = azure_native.authorization.get_client_config_output()
-        identity = self._identity("control-plane")
-        kubelet = self._identity("kubelet")
-        self.kubelet_object_id = kubelet["objectId"]
+        login = azure_native.authorization.get_client_config_output()
+        self.spec, self._name, self._network = spec, name, network
+        self.subscription_id = login.subscription_id
+        identity = user_identity(f"{name}.control-plane", spec, "control-plane", parent=self, after=after)
+        kubelet = user_identity(f"{name}.kubelet", spec, "kubelet", parent=self, after=after)
+        self.kubelet_object_id = kubelet.object_id
+        self.log_analytics_id = self._log_workspace(after)
         plan = plan_cluster(
             spec,
-            identity=identity["resourceId"],
-            kubelet=kubelet,
-            tenant=self._login.tenant_id,
+            identity=identity.resource.id,
+            kubelet={
+                "resourceId": kubelet.resource.id,
+                "clientId": kubelet.client_id,
+                "objectId": kubelet.object_id,
+            },
+            tenant=login.tenant_id,
             owner=owner,
             further_ranges=further_ranges,
+            node_subnet=self._subnet("nodes"),
+            api_server_subnet=self._subnet("apiserver"),
+            log_analytics=self.log_analytics_id,
         )
-        operator = self._role(
-            "identity-operator", MANAGED_IDENTITY_OPERATOR, kubelet["resourceId"], identity["objectId"]
+        guard = ReplacementGuard(
+            f"{name}.guard", plan_guard(spec, plan, subscription=subscription_id), pulumi.ResourceOptions(parent=self)
+        )
+        kubelet_operator = self._assign(
+            "identity-operator", MANAGED_IDENTITY_OPERATOR, kubelet.resource.id, identity.object_id
         )
         self.cluster = register(
             azure_native.containerservice.ManagedCluster,
@@ -60,51 +97,70 @@ class Cluster(pulumi.ComponentResource):
             plan,
             pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*self._after, operator],
+                depends_on=[*after, guard, kubelet_operator, *self._assign_network(identity.object_id)],
                 ignore_changes=ignored(spec),
+                replace_on_changes=replaced(spec),
                 protect=spec.production and not spec.replacement_allowed,
             ),
         )
+        asked = pulumi.InvokeOutputOptions(parent=self, depends_on=[self.cluster])
         self.facts = azure_native.containerservice.get_managed_cluster_output(
-            resource_group_name=spec.resource_group,
-            resource_name=spec.name,
-            opts=pulumi.InvokeOutputOptions(parent=self, depends_on=[self.cluster]),
+            resource_group_name=spec.resource_group, resource_name=spec.name, opts=asked
         )
-        self._role(
+        self.kubeconfig = user_kubeconfig(
+            resource_group=spec.resource_group, cluster=spec.name, mode=spec.entra.kubeconfig, opts=asked
+        )
+        self.administrator = self._assign(
             "deployer",
             RBAC_CLUSTER_ADMIN,
             self.cluster.id,
-            spec.entra.deployer_object_id or self._login.object_id,
+            spec.entra.deployer_object_id or login.object_id,
             kind=spec.entra.deployer_principal_type,
         )
+        if registry is not None:
+            registry.let_pull(f"{name}.pull", cluster=spec.name, principal=kubelet.object_id, parent=self)
         self._register_pools()
         self.register_outputs({"id": self.cluster.id})
 
-    def _identity(self, use: str) -> Mapping[str, pulumi.Output[str]]:
-        plan = plan_identity(self.spec, use)
-        options = pulumi.ResourceOptions(parent=self, depends_on=self._after)
-        resource = register(azure_native.managedidentity.UserAssignedIdentity, f"{self._name}.{use}", plan, options)
-        # Outputs of a resource are unknown in the preview of its update (a tag is enough), and an unknown principal
-        # would show as a role assignment to replace: ask Azure by name instead.
-        facts = azure_native.managedidentity.get_user_assigned_identity_output(
-            resource_group_name=plan["resourceGroupName"],
-            resource_name=plan["resourceName"],
-            opts=pulumi.InvokeOutputOptions(parent=self, depends_on=[resource]),
-        )
-        return {"resourceId": resource.id, "clientId": facts.client_id, "objectId": facts.principal_id}
+    @property
+    def oidc_issuer(self) -> pulumi.Output[str]:
+        """Who signs the tokens of the cluster's service accounts."""
+        return self.facts.apply(lambda facts: facts.oidc_issuer_profile.issuer_url)
 
-    def _role(
+    def _subnet(self, use: str) -> pulumi.Input[str] | None:
+        return self._network.subnets.get(use) if self._network else None
+
+    def _log_workspace(self, after: Sequence[pulumi.Resource]) -> pulumi.Input[str] | None:
+        plan = plan_logs_workspace(self.spec)
+        if plan is None:
+            return self.spec.monitoring.log_analytics_workspace_id
+        options = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        return register(azure_native.operationalinsights.Workspace, f"{self._name}.logs", plan, options).id
+
+    def _assign_network(self, principal: pulumi.Output[str]) -> list[pulumi.Resource]:
+        """Let the cluster's identity join what it has to join, before the cluster is made."""
+        assigned: list[pulumi.Resource] = []
+        if self._network and self._network.network_id is not None:
+            scopes = {"vnet": self._network.network_id, **self._network.subnets}
+            for use in network_scopes(self.spec):
+                assigned.append(self._assign(f"network-{use}", NETWORK_CONTRIBUTOR, scopes[use], principal))
+        zone = private_zone(self.spec)
+        if zone:
+            assigned.append(self._assign("private-zone", PRIVATE_DNS_ZONE_CONTRIBUTOR, zone, principal))
+        return assigned
+
+    def _assign(
         self,
         use: str,
         role: str,
-        scope: pulumi.Output[str],
+        scope: pulumi.Input[str],
         principal: pulumi.Input[str],
         kind: str = "ServicePrincipal",
     ) -> pulumi.Resource:
         return assign_role(
             f"{self._name}.{use}",
             parent=self,
-            subscription=self._login.subscription_id,
+            subscription=self.subscription_id,
             unique=(self.spec.resource_group, self.spec.name, use),
             role=role,
             scope=scope,
@@ -121,16 +177,12 @@ class Cluster(pulumi.ComponentResource):
             register(
                 azure_native.containerservice.AgentPool,
                 f"{self._name}.{azure_name(pool)}",
-                plan_pool(pool, version=pool_version(spec), **place),
+                plan_pool(pool, version=pool_version(spec), subnet=self._subnet("nodes"), **place),
                 self._with_cluster(ignore_changes=["count"] if pool.autoscaled else []),
             )
         for window, plan in plan_windows(spec.upgrade, **place).items():
-            register(
-                azure_native.containerservice.MaintenanceConfiguration,
-                f"{self._name}.{window}",
-                plan,
-                self._with_cluster(),
-            )
+            kind = azure_native.containerservice.MaintenanceConfiguration
+            register(kind, f"{self._name}.{window}", plan, self._with_cluster())
 
     def _with_cluster(self, ignore_changes: Sequence[str] = ()) -> pulumi.ResourceOptions:
         """Options of what lives in the cluster: it comes after it and goes with it."""

@@ -65,3 +65,24 @@ class Route(Resource):
     """An endpoint's routes in the gateway."""
 
     type_name = "tidegate-serving:local:Route"
+
+
+class ReplacementGuard(Resource):
+    """What refuses the replacement of a cluster."""
+
+    type_name = "tidegate-serving:azure:ReplacementGuard"
+
+
+class ClusterAttachment(Resource):
+    """The use of a cluster that exists."""
+
+    type_name = "tidegate-serving:azure:ClusterAttachment"
+    outputs = (
+        "resourceId",
+        "location",
+        "kubernetesVersion",
+        "nodeResourceGroup",
+        "oidcIssuer",
+        "kubeletObjectId",
+        "apiServerAddress",
+    )

@@ -6,10 +6,22 @@ from typing import Any
 import pulumi
 import pulumi_azure_native as azure_native
 
+from components.attached_cluster import AttachedCluster
 from components.azure import register
 from components.cluster import Cluster
-from tidegate.cluster.spec import AzureSpec, ClusterSpec
+from components.cluster_monitoring import ClusterLogs, ClusterMetrics
+from components.cluster_network import ClusterNetwork
+from components.cluster_objects import ClusterObjects
+from components.registry import Registry, RegistryEndpoint
+from components.workspace import WorkspaceCompute
+from tidegate.cluster.naming import owner_mark
+from tidegate.cluster.plan.access import front_subnet
+from tidegate.cluster.plan.objects import needs_objects
+from tidegate.cluster.spec import AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
 from tidegate.config import Environment
+from tidegate.findings import ConfigError
+
+Described = dict[str, Any]
 
 
 def deploy(environment: Environment, root: Path) -> None:  # noqa: ARG001 (what every stack takes)
@@ -17,43 +29,141 @@ def deploy(environment: Environment, root: Path) -> None:  # noqa: ARG001 (what 
     azure = environment.azure
     if azure is None:
         raise TypeError("an environment of the target azure has its Azure part")
-    owner = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    groups = _resource_groups(azure)
-    clusters = {
-        spec.name: Cluster(
-            spec.name, spec, owner=owner, after=[group for name, group in groups.items() if name == spec.resource_group]
+    platform = _Platform(azure)
+    clusters: dict[str, Described] = {}
+    kubeconfigs: dict[str, pulumi.Output[str]] = {}
+    for spec in azure.clusters:
+        used = platform.attached(spec) if isinstance(spec, AttachedClusterSpec) else platform.made(spec)
+        clusters[spec.name], kubeconfigs[spec.name] = used
+    pulumi.export("clusters", clusters)
+    if platform.registry:
+        described = {"id": platform.registry.registry_id, "loginServer": platform.registry.login_server}
+        pulumi.export("registry", described)
+    # One secret value, so that `pulumi stack output` can show everything else.
+    pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
+
+
+class _Platform:
+    """What the clusters of a stack share, and how each is put together."""
+
+    registry: Registry | None = None
+
+    def __init__(self, azure: AzureSpec) -> None:
+        self._azure = azure
+        self._owner = owner_mark(pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())
+        self._subscription = pulumi.Config("azure-native").get("subscriptionId")
+        self._callers, self._further = self._admitted()
+        self._groups = {name: self._group(name) for name in azure.resource_groups}
+        if azure.registry:
+            after = self._after(azure.registry.resource_group) if isinstance(azure.registry, RegistrySpec) else []
+            self.registry = Registry("registry", azure.registry, after=after)
+
+    def made(self, spec: ClusterSpec) -> tuple[Described, pulumi.Output[str]]:
+        """A cluster made here: what the stack says of it, and its kubeconfig."""
+        after = self._after(spec.resource_group)
+        network = ClusterNetwork(spec.name, spec, after=after) if spec.network.place else None
+        if network and self.registry and self.registry.needs_endpoint and "endpoints" in network.subnets:
+            RegistryEndpoint(spec.name, self.registry, spec, network)
+        cluster = Cluster(
+            spec.name,
+            spec,
+            owner=self._owner,
+            subscription_id=self._subscription,
+            network=network,
+            registry=self.registry,
+            further_ranges=self._further.get(spec.name, ()),
+            after=after,
         )
-        for spec in azure.clusters
-        if isinstance(spec, ClusterSpec)
-    }
-    pulumi.export("clusters", {name: _described(cluster) for name, cluster in clusters.items()})
+        facts = cluster.facts
+        described: Described = {
+            "id": facts.id,
+            "name": spec.name,
+            "resourceGroup": spec.resource_group,
+            "location": spec.location,
+            "purpose": spec.purpose,
+            "fqdn": facts.fqdn,
+            "privateFqdn": facts.private_fqdn,
+            "oidcIssuer": cluster.oidc_issuer,
+            "kubeletObjectId": cluster.kubelet_object_id,
+            "nodeResourceGroup": facts.node_resource_group,
+            "kubernetesVersion": facts.current_kubernetes_version,
+        }
+        if spec.monitoring.prometheus:
+            metrics = ClusterMetrics(spec.name, cluster, after=after)
+            described["prometheusQueryEndpoint"] = metrics.query_endpoint
+            described["kedaClientId"] = metrics.keda_client_id
+        if spec.monitoring.container_insights:
+            ClusterLogs(spec.name, cluster)
+        if needs_objects(spec):
+            ClusterObjects(spec.name, cluster)
+        if self._azure.workspace:
+            front = front_subnet(spec)
+            WorkspaceCompute(
+                spec.name,
+                self._azure.workspace,
+                cluster=cluster.cluster.id,
+                location=spec.location,
+                purpose=spec.purpose,
+                front=spec.load_balancer,
+                front_subnet=network.subnets[front] if network and front else None,
+            )
+        return described, cluster.kubeconfig
 
-
-def _resource_groups(azure: AzureSpec) -> dict[str, pulumi.Resource]:
-    tags = dict(sorted(azure.tags.items()))
-    return {
-        name: register(
-            azure_native.resources.ResourceGroup,
-            name,
-            {"resourceGroupName": name, "location": azure.location, "tags": tags},
-            pulumi.ResourceOptions(protect=azure.production),
+    def attached(self, spec: AttachedClusterSpec) -> tuple[Described, pulumi.Output[str]]:
+        """A cluster that exists: what the stack says of it, and its kubeconfig."""
+        cluster = AttachedCluster(
+            spec.name,
+            spec,
+            owner=self._owner,
+            subscription_id=self._subscription,
+            registry=self.registry,
+            needed_ranges=self._callers,
         )
-        for name in azure.resource_groups
-    }
+        facts = cluster.attachment
+        if self._azure.workspace:
+            WorkspaceCompute(
+                spec.name,
+                self._azure.workspace,
+                cluster=facts.output("resourceId"),
+                location=facts.output("location"),
+                purpose=spec.purpose,
+            )
+        described: Described = {
+            "id": facts.output("resourceId"),
+            "name": spec.cluster_name,
+            "resourceGroup": spec.resource_group,
+            "location": facts.output("location"),
+            "purpose": spec.purpose,
+            "fqdn": facts.output("apiServerAddress"),
+            "oidcIssuer": facts.output("oidcIssuer"),
+            "kubeletObjectId": facts.output("kubeletObjectId"),
+            "nodeResourceGroup": facts.output("nodeResourceGroup"),
+            "kubernetesVersion": facts.output("kubernetesVersion"),
+        }
+        return described, cluster.kubeconfig
 
+    def _admitted(self) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+        """The workspace's addresses, and what each cluster has to let in. Raises ConfigError."""
+        from tidegate.azure.admission import further_ranges, limits_callers, workspace_addresses  # noqa: PLC0415
 
-def _described(cluster: Cluster) -> dict[str, Any]:
-    spec, facts = cluster.spec, cluster.facts
-    return {
-        "id": facts.id,
-        "name": spec.name,
-        "resourceGroup": spec.resource_group,
-        "location": spec.location,
-        "purpose": spec.purpose,
-        "fqdn": facts.fqdn,
-        "privateFqdn": facts.private_fqdn,
-        "oidcIssuer": facts.oidc_issuer_profile.apply(lambda profile: profile.issuer_url),
-        "kubeletObjectId": cluster.kubelet_object_id,
-        "nodeResourceGroup": facts.node_resource_group,
-        "kubernetesVersion": facts.current_kubernetes_version,
-    }
+        azure = self._azure
+        limited = any(isinstance(spec, AttachedClusterSpec) or limits_callers(spec) for spec in azure.clusters)
+        callers, findings = (), []
+        if azure.workspace and limited:
+            callers, findings = workspace_addresses(azure.workspace, self._subscription)
+        further, more = further_ranges(azure, workspace=callers)
+        findings += more
+        if any(finding.severity == "error" for finding in findings):
+            raise ConfigError(findings)
+        for finding in findings:
+            (pulumi.log.warn if finding.severity == "warning" else pulumi.log.info)(str(finding))
+        return callers, further
+
+    def _group(self, name: str) -> pulumi.Resource:
+        tags = dict(sorted(self._azure.tags.items()))
+        plan = {"resourceGroupName": name, "location": self._azure.location, "tags": tags}
+        options = pulumi.ResourceOptions(protect=self._azure.production)
+        return register(azure_native.resources.ResourceGroup, name, plan, options)
+
+    def _after(self, group: str) -> list[pulumi.Resource]:
+        return [resource for name, resource in self._groups.items() if name.lower() == group.lower()]

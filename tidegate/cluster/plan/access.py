@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tidegate.cluster.spec import ClusterSpec
+from tidegate.cluster.spec import ClusterSpec, ExistingNetwork
 
 Plan = dict[str, Any]
 
@@ -46,7 +46,7 @@ def plan_role(
 
 
 def network_scopes(spec: ClusterSpec) -> tuple[str, ...]:
-    """Where the cluster's identity has to be Network Contributor: `vnet`, or subnets by their use.
+    """Where the cluster's identity has to be Network Contributor: `vnet`, or subnets by their use in the network.
 
     Nodes, internal load balancers and an integrated API server join their subnets; a private DNS zone of one's own has
     to be linked to the whole network. In a network of AKS's own it is that already
@@ -54,12 +54,23 @@ def network_scopes(spec: ClusterSpec) -> tuple[str, ...]:
     """
     if spec.network.place is None:
         return ()
-    private = spec.api_server.private
-    if private and private.private_dns_zone not in ("system", "none"):
+    if private_zone(spec):
         return ("vnet",)
-    uses = ["nodes"]
-    if spec.load_balancer.type == "InternalLoadBalancer" and spec.load_balancer.subnet_name:
-        uses.append("scoring")
-    if private and private.vnet_integration:
+    uses = ["nodes", *([front] if (front := front_subnet(spec)) else [])]
+    if spec.api_server.private and spec.api_server.private.vnet_integration:
         uses.append("apiserver")
-    return tuple(uses)
+    return tuple(dict.fromkeys(uses))
+
+
+def front_subnet(spec: ClusterSpec) -> str | None:
+    """The use of the subnet from which the scoring front has its address; None where that is the nodes' or public."""
+    front = spec.load_balancer
+    if front.type == "PublicIp" or not front.subnet_name:
+        return None
+    return "scoring" if isinstance(spec.network.place, ExistingNetwork) else front.subnet_name
+
+
+def private_zone(spec: ClusterSpec) -> str | None:
+    """The id of the user's own zone for the API server's name; None where AKS has one, or there is none."""
+    zone = spec.api_server.private.private_dns_zone if spec.api_server.private else "none"
+    return None if zone in ("system", "none") else zone

@@ -5,6 +5,8 @@ from typing import Any
 
 from tidegate.cluster.plan.names import node_resource_group
 from tidegate.cluster.plan.pools import plan_system_pool
+from tidegate.cluster.ranges import normalise
+from tidegate.cluster.replacement import guarded, unplanned
 from tidegate.cluster.spec import ApiServerSpec, ClusterSpec, NetworkSpec, UpgradeSpec, Window
 
 Plan = dict[str, Any]
@@ -107,11 +109,30 @@ def pool_version(spec: ClusterSpec) -> str | None:
 
 
 def ignored(spec: ClusterSpec) -> list[str]:
-    """What of a cluster the program leaves to Azure once it is there, by schema names.
+    """What of a cluster the program leaves to Azure once it is there, by schema paths.
 
-    `agentPoolProfiles`: touching an entry moves every pool, and the pools are resources of their own.
+    `agentPoolProfiles`: touching an entry moves every pool, and all pools but the first are resources of their own.
     """
-    return ["agentPoolProfiles", *(["kubernetesVersion"] if spec.upgrade.channel in _OWN_MINOR else [])]
+    pools = ["agentPoolProfiles"]
+    if spec.replacement_allowed:
+        pools = ["agentPoolProfiles[0].count"] if spec.system_pool.autoscaled else []
+    return pools + (["kubernetesVersion"] if spec.upgrade.channel in _OWN_MINOR else [])
+
+
+def replaced(spec: ClusterSpec) -> list[str]:
+    """What replaces a cluster that the user allows to be replaced, beside what azure-native itself replaces it for."""
+    return unplanned() if spec.replacement_allowed else []
+
+
+def plan_guard(spec: ClusterSpec, cluster: Mapping[str, object], *, subscription: str | None = None) -> Plan:
+    """A `ReplacementGuard` of a planned cluster; without a `subscription` it asks in the login's own."""
+    guard: Plan = {"cluster": spec.name, "immutable": guarded(cluster), "allowed": spec.replacement_allowed}
+    if subscription:
+        guard["subscriptionId"] = subscription
+    version = cluster.get("kubernetesVersion")
+    if version and "kubernetesVersion" not in ignored(spec):
+        guard["kubernetesVersion"] = version
+    return guard
 
 
 def plan_windows(upgrade: UpgradeSpec, *, cluster: str, resource_group: str) -> dict[str, Plan]:
@@ -141,7 +162,7 @@ def _api_server(spec: ApiServerSpec, further_ranges: Sequence[str], subnet: obje
         plan["enableVnetIntegration"] = private.vnet_integration or None
         plan["subnetId"] = (private.subnet_id or subnet) if private.vnet_integration else None
     else:
-        plan["authorizedIPRanges"] = sorted({*spec.authorized_ip_ranges, *further_ranges})
+        plan["authorizedIPRanges"] = list(normalise([*spec.authorized_ip_ranges, *further_ranges]))
     return {name: value for name, value in plan.items() if value is not None}
 
 

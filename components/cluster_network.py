@@ -1,0 +1,100 @@
+"""The network of one cluster."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_azure_native as azure_native
+
+from components.azure import register
+from tidegate.cluster.plan.network import (
+    NAT_GATEWAY,
+    NETWORK,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
+    existing_network_id,
+    plan_nat_addresses,
+    plan_nat_gateway,
+    plan_network,
+    plan_route_table,
+    plan_security_group,
+    plan_subnet,
+    subnet_ids,
+)
+from tidegate.cluster.spec import ClusterSpec, CreatedNetwork, ExistingNetwork
+
+
+class ClusterNetwork(pulumi.ComponentResource):
+    """The virtual network that a cluster's spec asks for; nothing where AKS makes one of its own.
+
+    A network that exists only gives its ids. `after` has to be there first.
+    """
+
+    network_id: pulumi.Input[str] | None
+    subnets: Mapping[str, pulumi.Input[str]]
+    """Ids by use: `nodes`, `scoring` and what else is planned."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: ClusterSpec,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("tidegate:azure:ClusterNetwork", name, None, opts)
+        self._name = name
+        self._spec = spec
+        self._after = list(after)
+        match spec.network.place:
+            case CreatedNetwork() as place:
+                self._create(place)
+            case ExistingNetwork() as place:
+                self._look_up(place)
+            case None:
+                self.network_id, self.subnets = None, {}
+        self.register_outputs({"networkId": self.network_id, "subnets": dict(self.subnets)})
+
+    def _look_up(self, place: ExistingNetwork) -> None:
+        login = azure_native.authorization.get_client_config_output()
+        network = login.apply(lambda known: existing_network_id(known.subscription_id, place))
+        ids = network.apply(lambda known: subnet_ids(self._spec, place, known))
+        self.network_id = network
+        self.subnets = {use: ids[use] for use in subnet_ids(self._spec, place, "")}
+
+    def _create(self, place: CreatedNetwork) -> None:
+        spec, network = self._spec, azure_native.network
+        vnet = register(network.VirtualNetwork, self._child(NETWORK), plan_network(spec, place), self._options())
+        group = register(
+            network.NetworkSecurityGroup, self._child(SECURITY_GROUP), plan_security_group(spec, place), self._options()
+        )
+        routes = plan_route_table(spec, place)
+        table = register(network.RouteTable, self._child(ROUTE_TABLE), routes, self._options()) if routes else None
+        addresses = {
+            use: register(network.PublicIPAddress, self._child(use), plan, self._options()).id
+            for use, plan in plan_nat_addresses(spec).items()
+        }
+        gateway = None
+        if addresses:
+            plan = plan_nat_gateway(spec, addresses)
+            gateway = register(network.NatGateway, self._child(NAT_GATEWAY), plan, self._options())
+        self.network_id = vnet.id
+        subnets: dict[str, pulumi.Input[str]] = {}
+        before: pulumi.CustomResource = vnet
+        for subnet in place.subnets:
+            plan = plan_subnet(
+                spec,
+                subnet,
+                security_group=group.id,
+                route_table=table.id if table else None,
+                nat_gateway=gateway.id if gateway else None,
+            )
+            # One after the other: Azure refuses two changes of a network at once.
+            before = register(network.Subnet, self._child(subnet.name), plan, self._options(before))
+            subnets[subnet.name] = before.id
+        self.subnets = subnets
+
+    def _child(self, use: str) -> str:
+        return f"{self._name}.{use}"
+
+    def _options(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *after])
