@@ -94,6 +94,10 @@ def test_a_network_is_made_by_its_address_space() -> None:
     ]
 
 
+def test_a_public_front_needs_no_subnet() -> None:
+    assert resolve(CREATED)[1] == LoadBalancerSpec(type="PublicIp", subnet_name=None)
+
+
 def test_options_add_subnets_to_a_network_and_move_none() -> None:
     before = placed(CREATED).place
     after = placed(CREATED, **INTERNAL, apiServer={"private": {"enableVnetIntegration": True}}).place
@@ -225,6 +229,14 @@ def test_the_private_endpoint_of_the_api_server_takes_an_address_of_the_nodes() 
     assert wrong(network, **two_nodes, apiServer={"private": {"enableVnetIntegration": True}}) == set()
 
 
+def test_an_internal_front_in_the_nodes_subnet_takes_an_address() -> None:
+    network = {**EXISTING, "subnetCidr": "10.3.0.0/29"}
+    two_nodes = {"systemPool": {"count": 2, "maxSurge": 1}}
+    assert wrong(network, **two_nodes, **INTERNAL) == {"node-subnet-size"}
+    elsewhere = {"loadBalancer": {"type": "InternalLoadBalancer", "subnetName": "front"}}
+    assert wrong(network, **two_nodes, **elsewhere) == set()
+
+
 def test_a_pools_subnet_is_of_the_clusters_network() -> None:
     own = {"pools": {"batch": {"vnetSubnetID": f"{VNET}/hub/subnets/batch"}}}
     assert wrong(EXISTING, **own) == set()
@@ -286,6 +298,14 @@ def test_user_defined_routes_need_their_route_first() -> None:
     assert place.next_hop_ip_address == "10.9.0.4"
 
 
+@pytest.mark.parametrize(
+    ("hop", "fits"), [("10.9.0.4", True), ("100.64.0.1", True), ("8.8.8.8", False), ("10.9.0.0/24", False), ("", False)]
+)
+def test_routes_lead_to_a_private_address(hop: str, fits: bool) -> None:
+    network = {**CREATED, **ROUTED, "nextHopIpAddress": hop}
+    assert wrong(network, **INTERNAL) == (set() if fits else {"outbound-default-route"})
+
+
 def test_user_defined_routes_need_an_internal_front() -> None:
     network = {**EXISTING, **ROUTED, "defaultRouteExists": True}
     assert wrong(network) == {"outbound-internal-front"}
@@ -303,7 +323,10 @@ def test_the_names_to_let_out_are_those_of_the_region_and_of_what_is_switched_on
     assert "azmk8s.io" not in egress(apiServer={"private": {}})
     assert "westeurope.handler.control.monitor.azure.com" in egress()
     assert "monitor" not in egress(monitoring={"prometheus": False})
-    assert "oms.opinsights" in egress(monitoring={"containerInsights": True})
+    logs = egress(monitoring={"containerInsights": True})
+    assert "oms.opinsights" in logs
+    assert "metrics.ingest" in logs
+    assert "mcr.microsoft.com" in logs
     assert "nvidia" not in egress()
     assert "nvidia" in egress(pools={"gpu": {"vmSize": "Standard_NC4as_T4_v3"}})
     assert "nvidia" not in egress(pools={"gpu": {"vmSize": "Standard_NC4as_T4_v3", "gpu": {"driver": "None"}}})
