@@ -3,19 +3,16 @@
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from tidegate.cluster.input import AzureInput
-from tidegate.cluster.spec import AzureSpec
-from tidegate.endpoint.input import EndpointInput, GatewayInput, GivenKeysInput, VersionInput
+from tidegate.endpoint.input import EndpointInput, VersionInput
 from tidegate.endpoint.layers import Settings, file_layer, stack_layer
 from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
 from tidegate.endpoint.rules import (
@@ -30,16 +27,17 @@ from tidegate.endpoint.rules import (
 )
 from tidegate.endpoint.spec import EndpointSpec, GatewaySpec, GivenKeys, KeyRotation, VersionSpec
 from tidegate.findings import ConfigError, Finding
-from tidegate.model.input import ModelEntry
 from tidegate.model.rules import MOST_MODELS, Registry
 from tidegate.model.spec import ModelRef, ModelSpec
 from tidegate.names import ENDPOINT
 from tidegate.parse import Broken, Loc, Parsed, key_path, parse
 from tidegate.paths import kind, locate
+from tidegate.stack_input import AZURE_KEYS, StackInput, Target
 from tidegate.v1.deployment import DeploymentConfig
 from tidegate.v1.inference import InferenceConfig
 
-Target = Literal["local", "azure"]
+if TYPE_CHECKING:  # a local stack does without the types of Azure
+    from tidegate.cluster.spec import AzureSpec
 
 _PLAIN_ONLY = "Only tidegate:keys and tidegate:tlsKeys take secrets; let the script read others where they are kept"
 
@@ -51,41 +49,22 @@ NAMESPACE = "tidegate:"
 """The project's own keys begin so; those of others are not looked at."""
 
 
-class Environment(BaseModel):
+@dataclass(frozen=True)
+class Environment:
     """Everything that one stack describes, complete and free of errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stack: str
     target: Target
     production: bool = False
-    gateway: GatewaySpec = GatewaySpec()
+    gateway: GatewaySpec = field(default_factory=GatewaySpec)
     models: tuple[ModelSpec, ...] = ()
     """Sorted by name and number."""
     endpoints: tuple[EndpointSpec, ...] = ()
     """Sorted by name."""
-    azure: AzureSpec | None = None
+    azure: "AzureSpec | None" = None
     """What stands under the endpoints on Azure; None for other targets."""
     notes: tuple[Finding, ...] = ()
     """Warnings and notes, for the user to see."""
-
-
-class StackInput(AzureInput):
-    """The project's part of a stack's config."""
-
-    target: Target | None = Field(None, alias="tidegate:target", description="Where the endpoints run. Required.")
-    production: bool | None = Field(None, alias="tidegate:production", description="Stricter rules; default false.")
-    gateway: GatewayInput | None = Field(None, alias="tidegate:gateway")
-    models: dict[str, ModelEntry] | None = Field(None, alias="tidegate:models", description="Models by name.")
-    endpoints: dict[str, EndpointInput] | None = Field(
-        None, alias="tidegate:endpoints", description="Endpoints by name."
-    )
-    keys: dict[str, GivenKeysInput] | None = Field(
-        None, alias="tidegate:keys", description="Given keys by endpoint, kept as a secret: pulumi config set --secret."
-    )
-    allow_anonymous: list[str] | None = Field(
-        None, alias="tidegate:allowAnonymous", description="Endpoints of a production environment that may be open."
-    )
 
 
 def load(
@@ -99,9 +78,17 @@ def load(
     where one of them is an error.
     """
     own = {key: value for key, value in values.items() if key.startswith(NAMESPACE)}
-    parsed = parse(StackInput, own)
+    unused: list[str] = []
+    model: type[StackInput] = StackInput
+    if own.get("tidegate:target") == "azure":
+        from tidegate.cluster.stack_input import AzureStackInput  # noqa: PLC0415 (a local stack does without)
+
+        model = AzureStackInput
+    else:
+        unused = sorted(own.keys() & AZURE_KEYS)
+    parsed = parse(model, {key: value for key, value in own.items() if key not in unused})
     parsed = replace(parsed, broken=Broken(parsed.broken.places | frozenset(unread)))
-    return _Loader(parsed, root.absolute(), now or datetime.now(UTC)).environment(stack)
+    return _Loader(parsed, unused, root.absolute(), now or datetime.now(UTC)).environment(stack)
 
 
 def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collection[str] = ()) -> Environment:
@@ -129,7 +116,7 @@ def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collec
         if key in decoded and key not in secret_keys
         for way_out in (f"Set them by pulumi config set --secret --path '{path}', and rotate them",)
     )
-    return environment.model_copy(update={"notes": (*warnings, *environment.notes)})
+    return replace(environment, notes=(*warnings, *environment.notes))
 
 
 def from_file(stack_file: Path, *, root: Path) -> Environment:
@@ -161,8 +148,9 @@ def target_of(stack_file: Path) -> str | None:
 class _Loader:
     """One run over one config; collects findings as it goes."""
 
-    def __init__(self, parsed: Parsed[StackInput], root: Path, now: datetime) -> None:
+    def __init__(self, parsed: Parsed[StackInput], unused: Sequence[str], root: Path, now: datetime) -> None:
         self._parsed = parsed
+        self._unused = unused
         self._now = now
         self._input = parsed.value
         self._broken = parsed.broken
@@ -195,24 +183,21 @@ class _Loader:
             notes=tuple(findings),
         )
 
-    def _azure(self) -> tuple[bool, AzureSpec | None]:
+    def _azure(self) -> tuple[bool, "AzureSpec | None"]:
         """Whether the environment is production, and what stands on Azure."""
         written = self._input.production
         if self._input.target != "azure":
-            unused = [
-                alias
-                for name, field in AzureInput.model_fields.items()
-                if getattr(self._input, name) is not None and (alias := field.alias)
-            ]
-            if unused and self._input.target is not None:
-                problem = f"not applied on the {self._input.target} target: {', '.join(unused)}"
+            if self._unused and self._input.target is not None:
+                problem = f"not applied on the {self._input.target} target: {', '.join(self._unused)}"
                 self._findings.append(Finding("tidegate:target", problem, severity="note"))
             return bool(written), None
-        from tidegate.cluster.resolve import is_production, resolve_azure  # noqa: PLC0415 (a local stack does without)
+        from tidegate.cluster.input import AzureInput  # noqa: PLC0415 (as above)
+        from tidegate.cluster.resolve import is_production, resolve_azure  # noqa: PLC0415
 
-        production = is_production(self._input) if written is None else written
+        given = cast(AzureInput, self._input)
+        production = is_production(given) if written is None else written
         spec, findings = resolve_azure(
-            self._input, self._parsed.broken, production=production, root=self._root, now=self._now
+            given, self._parsed.broken, production=production, root=self._root, now=self._now
         )
         self._findings += findings
         if self._input.endpoints:

@@ -7,7 +7,8 @@ import json
 import sys
 from typing import Any, cast
 
-from tidegate.config import NAMESPACE, StackInput
+from tidegate.cluster.stack_input import AzureStackInput
+from tidegate.config import NAMESPACE
 from tidegate.names import ENDPOINT, MODEL, VERSION, NameRule
 
 Schema = dict[str, Any]
@@ -23,7 +24,7 @@ SECURE: Schema = {
 
 def stack_schema() -> Schema:
     """Build the schema of a whole stack file: the project's keys typed, those of others free."""
-    project = cast(Schema, _tidied(StackInput.model_json_schema(by_alias=True)))
+    project = cast(Schema, _tidied(AzureStackInput.model_json_schema(by_alias=True)))
     definitions: Schema = project["$defs"]
     properties: Schema = project["properties"]
     definitions["Secure"] = SECURE

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -102,7 +103,7 @@ def register(root: Path, **changes: Any) -> Recorder:
 
     @pulumi.runtime.test
     def program() -> None:
-        deploy(environment.model_copy(update={"endpoints": endpoints}), root)
+        deploy(replace(environment, endpoints=endpoints), root)
         stack: Any = pulumi.runtime.get_root_resource()
         stack.register_outputs(stack.outputs)  # as the runtime does at a program's end
 

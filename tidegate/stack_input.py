@@ -1,0 +1,45 @@
+"""What a user writes for any target: the project's part of a stack's config."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tidegate.endpoint.input import EndpointInput, GatewayInput, GivenKeysInput
+from tidegate.model.input import ModelEntry
+from tidegate.parse import Input
+
+Target = Literal["local", "azure"]
+
+AZURE_KEYS = frozenset(
+    f"tidegate:{key}"
+    for key in (
+        "location",
+        "resourceGroup",
+        "existingResourceGroups",
+        "clusters",
+        "registry",
+        "workspace",
+        "tags",
+        "tlsKeys",
+        "allowReplacement",
+    )
+)
+"""The keys that only mean something on Azure: other targets do not even load their types."""
+
+
+class StackInput(Input):
+    """The keys that every target knows."""
+
+    target: Target | None = Field(None, alias="tidegate:target", description="Where the endpoints run. Required.")
+    production: bool | None = Field(None, alias="tidegate:production", description="Stricter rules; default false.")
+    gateway: GatewayInput | None = Field(None, alias="tidegate:gateway")
+    models: dict[str, ModelEntry] | None = Field(None, alias="tidegate:models", description="Models by name.")
+    endpoints: dict[str, EndpointInput] | None = Field(
+        None, alias="tidegate:endpoints", description="Endpoints by name."
+    )
+    keys: dict[str, GivenKeysInput] | None = Field(
+        None, alias="tidegate:keys", description="Given keys by endpoint, kept as a secret: pulumi config set --secret."
+    )
+    allow_anonymous: list[str] | None = Field(
+        None, alias="tidegate:allowAnonymous", description="Endpoints of a production environment that may be open."
+    )
