@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, collapse_addresses
 from tidegate.cluster.arm_id import id_form, parse_id
 from tidegate.cluster.input import ApiServerInput, ClusterInput, PrivateInput
 from tidegate.cluster.ranges import EVERYONE, MOST, is_private, normalise, read_ranges
+from tidegate.cluster.regions import plain
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import ApiServerSpec, ExistingNetwork, NetworkSpec, PrivateSpec
 from tidegate.cluster.subnet_id import FORM, parse_subnet_id
@@ -124,7 +125,7 @@ class _Resolver:
         self._production = production
         self._network = network
         self._broken = broken
-        self._location = "".join(location.split()).lower() if location else None
+        self._location = plain(location) if location else None
 
     def resolve(self) -> tuple[ApiServerSpec, list[Finding]]:
         given = self._given

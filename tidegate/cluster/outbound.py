@@ -8,6 +8,7 @@ from tidegate.cluster import egress
 from tidegate.cluster.input import ClusterInput, NatGatewayInput, NetworkInput, PoolInput
 from tidegate.cluster.placement import Placement
 from tidegate.cluster.ranges import is_private
+from tidegate.cluster.regions import plain
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import OutboundType
 from tidegate.findings import Finding
@@ -176,7 +177,7 @@ class _Resolver:
 
     def _names(self) -> Finding:
         """What the firewall must let out, as a note that can be handed to whoever runs the firewall."""
-        location = self._location or "<region>"
+        location = plain(self._location) if self._location else "<region>"
         text = egress.as_text(egress.required(location, frozenset(self._needs())))
         return EGRESS.note((*self._loc, "outboundType"), f"the firewall must let the nodes out by {text}")
 

@@ -24,20 +24,16 @@ class Region:
 
 def find(location: str) -> Region | None:
     """Return the region that `location` names, as "West Europe" or "westeurope"; None where the table has none."""
-    return _regions().get(_plain(location))
+    return _regions().get(plain(location))
 
 
 def nearest(location: str) -> str | None:
     """Return the name of the region that may have been meant."""
-    return next(iter(difflib.get_close_matches(_plain(location), list(_regions()), n=1)), None)
+    return next(iter(difflib.get_close_matches(plain(location), list(_regions()), n=1)), None)
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all regions, sorted."""
-    return tuple(sorted(_regions()))
-
-
-def _plain(location: str) -> str:
+def plain(location: str) -> str:
+    """Return `location` as ARM writes names of regions, known or not: `West Europe` is `westeurope`."""
     return "".join(location.split()).lower()
 
 

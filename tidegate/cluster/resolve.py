@@ -168,7 +168,7 @@ class _Resolver:
         system, pools, findings = resolve_pools(
             loc, entry, purpose, self._production, self._broken, today=self._now.date()
         )
-        network, load_balancer, more = resolve_network(loc, entry, self._broken)
+        network, load_balancer, more = resolve_network(loc, entry, self._broken, location=location)
         findings += more
         lifecycle, more = resolve_lifecycle(
             loc, entry, purpose, production=self._production, today=self._now.date(), broken=self._broken
@@ -179,13 +179,11 @@ class _Resolver:
             loc, entry, location=location or "", root=self._root, key_text=key, now=self._now, broken=self._broken
         )
         self._findings += findings + more
-        if network is None:
-            return None
         api_server, more = resolve_api_server(
-            loc, entry, production=self._production, network=network, broken=self._broken
+            loc, entry, production=self._production, network=network, broken=self._broken, location=location
         )
         self._findings += more
-        if not location or not group or system is None:
+        if not location or not group or system is None or network is None:
             return None
         return ClusterSpec(
             name=name,

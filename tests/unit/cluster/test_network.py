@@ -319,7 +319,7 @@ def egress(**cluster: Any) -> str:
 
 def test_the_names_to_let_out_are_those_of_the_region_and_of_what_is_switched_on() -> None:
     assert "*.hcp.westeurope.azmk8s.io" in egress()
-    assert "*.hcp.northeurope.azmk8s.io" in egress(location="northeurope")
+    assert "*.hcp.northeurope.azmk8s.io" in egress(location="North Europe")
     assert "azmk8s.io" not in egress(apiServer={"private": {}})
     assert "westeurope.handler.control.monitor.azure.com" in egress()
     assert "monitor" not in egress(monitoring={"prometheus": False})
