@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml.error import YAMLError
+
 from cli.errors import CliError
 from cli.project import Project
 from tidegate.cluster.facts import rules
@@ -68,7 +70,7 @@ def _checked(file: Path, root: Path) -> Checked:
         findings = error.findings
     try:
         known = {path.removeprefix("config."): line for path, line in lines(file.read_text("utf-8-sig")).items()}
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, YAMLError):
         known = {}
     placed = (
         replace(finding, file=name, line=finding.line or line_of(known, finding.path))
