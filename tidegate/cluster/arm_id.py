@@ -21,7 +21,11 @@ def parse_id(text: str, resource_type: str) -> ResourceId | str:
     parts = text.split("/")
     provider, _, kind = resource_type.partition("/")
     if len(parts) != 9:
-        return f"it has {len(parts)} parts between slashes instead of 9"
+        return (
+            f"of its nine parts between slashes, it has {len(parts)}"
+            if len(parts) < 9
+            else "it has more than nine parts"
+        )
     _, subscriptions, subscription, groups, group, providers, own_provider, own_kind, name = parts
     if parts[0]:
         return "it does not begin with a slash"

@@ -36,7 +36,8 @@ STATE = Rule(
 )
 VERSION = Rule(
     "attach-kubernetes",
-    "AKS supports Kubernetes 1.32 to 1.37, and the gateway, Envoy Gateway 1.9, is made for 1.33 to 1.36",
+    f"AKS supports Kubernetes 1.{min(MINORS)} to 1.{max(MINORS)}, and the gateway, Envoy Gateway 1.9, is made for "
+    f"1.{min(GATEWAY_MINORS)} to 1.{max(GATEWAY_MINORS)}",
     "aks-docs: supported-kubernetes-versions.md; Envoy Gateway: site/content/en/news/releases/matrix.md",
 )
 BALANCER = Rule(
@@ -76,7 +77,7 @@ def resolve_attach(
     by_name = [key for key, value in (("resourceGroup", attach.resource_group), ("name", attach.name)) if value]
     if attach.resource_id is not None and by_name:
         problem = f"resourceId and {' and '.join(by_name)} are both written"
-        findings.append(FORM.error(place, problem, "Leave resourceId alone, or take it out"))
+        findings.append(FORM.error(place, problem, "Keep resourceId, or take it out"))
     elif attach.resource_id is not None:
         parsed = parse_id(attach.resource_id, CLUSTER_TYPE)
         if isinstance(parsed, str):
@@ -173,7 +174,9 @@ def _check_kubernetes(loc: Loc, properties: Mapping[str, object]) -> list[Findin
     if version is not None and version[0] in both:
         return []
     problem = f"the cluster runs Kubernetes {text or 'of a version that Azure does not say'}"
-    remedy = f"Bring it to one of 1.{min(both)} to 1.{max(both)}, by one minor version at a time"
+    remedy = f"Upgrade it to one of 1.{min(both)} to 1.{max(both)}, by one minor version at a time"
+    if version is not None and version[0] > max(both):
+        remedy = f"Attach one of 1.{min(both)} to 1.{max(both)}: Azure does not go back to an older version"
     return [VERSION.error(loc, problem, remedy)]
 
 
@@ -205,7 +208,8 @@ def _check_access(
     if not missing:
         return []
     problem = f"the API server's authorized ranges do not have {', '.join(missing)}"
-    return [RANGES.error(loc, problem, "Add them: az aks update --api-server-authorized-ip-ranges")]
+    remedy = "Add them to those that are there: az aks update --api-server-authorized-ip-ranges takes the whole list"
+    return [RANGES.error(loc, problem, remedy)]
 
 
 def _check_pools(loc: Loc, properties: Mapping[str, object], spec: AttachedClusterSpec) -> list[Finding]:

@@ -60,7 +60,7 @@ CHANNEL_GATEWAY = Rule(
 )
 NODE_UPDATES = Rule(
     "node-os-updates",
-    "without a managed channel nobody brings security updates onto new nodes",
+    "with the channel None nobody updates a node, and with Unmanaged it updates itself and nobody restarts it",
     "aks-docs: auto-upgrade-node-os-image.md, Available node OS upgrade channels",
 )
 WINDOW = Rule(
@@ -200,7 +200,7 @@ def _check_version(loc: Loc, entry: ClusterInput, today: date) -> list[Finding]:
     minor = version[0]
     if minor not in GATEWAY_MINORS:
         lowest, highest = min(GATEWAY_MINORS), max(GATEWAY_MINORS)
-        problem = f"the gateway does not run on Kubernetes 1.{minor}, only on 1.{lowest} to 1.{highest}"
+        problem = f"the gateway is not made for Kubernetes 1.{minor}, only for 1.{lowest} to 1.{highest}"
         return [GATEWAY.error(place, problem, f'Write "{_newest(today)}", or leave it out')]
     long_term = entry.support_plan == "AKSLongTermSupport"
     end = MINORS[minor].long_term if long_term else MINORS[minor].community
@@ -209,7 +209,7 @@ def _check_version(loc: Loc, entry: ClusterInput, today: date) -> list[Finding]:
     if not long_term and MINORS[minor].long_term >= today:
         remedy += f", or take long-term support until {MINORS[minor].long_term}"
     if end < today:
-        problem = f"the {support} of Kubernetes 1.{minor} ended on {end}; Azure makes no new cluster with it"
+        problem = f"the {support} of Kubernetes 1.{minor} ended on {end}; Azure supports no new cluster with it"
         return [SUPPORT.warning(place, problem, remedy)]
     if end - today <= AHEAD:
         return [SUPPORT.warning(place, f"the {support} of Kubernetes 1.{minor} ends on {end}", remedy)]
@@ -232,7 +232,9 @@ def _check_channel(loc: Loc, entry: ClusterInput, upgrade: UpgradeSpec, *, produ
             remedy = "Write nodeOSChannel: NodeImage, or another channel"
             findings.append(NODE_IMAGE.error((*place, "nodeOSChannel"), problem, remedy))
         else:
-            remedy = "Write channel: none with nodeOSChannel: NodeImage, which does the same, or channel: patch"
+            remedy = (
+                "Write channel: none with nodeOSChannel: NodeImage, which updates node images too, or channel: patch"
+            )
             findings.append(NODE_IMAGE.warning((*place, "channel"), "the channel node-image is outdated", remedy))
     if channel == "rapid":
         problem = f"Azure may move the cluster past Kubernetes 1.{max(GATEWAY_MINORS)}, the gateway's last"
@@ -240,7 +242,7 @@ def _check_channel(loc: Loc, entry: ClusterInput, upgrade: UpgradeSpec, *, produ
         findings.append(CHANNEL_GATEWAY.warning((*place, "channel"), problem, remedy))
     findings += _check_pinned(loc, entry, channel)
     if production and upgrade.node_os_channel in ("None", "Unmanaged"):
-        problem = f"with the node OS channel {upgrade.node_os_channel}, Azure keeps no node up to date"
+        problem = f"with the node OS channel {upgrade.node_os_channel}, Azure updates no node"
         remedy = "Write nodeOSChannel: NodeImage or SecurityPatch"
         findings.append(NODE_UPDATES.warning((*place, "nodeOSChannel"), problem, remedy))
     written = entry.upgrade

@@ -55,7 +55,7 @@ def resolve_registry(
     """Settle the registry; `location`, `resource_group` and `tags` are the environment's."""
     if entry.name is not None and entry.resource_id is not None:
         problem = "name and resourceId are both written"
-        remedy = "Leave name to make a registry here, or resourceId to use one that exists"
+        remedy = "Keep name to make a registry here, or resourceId to use one that exists"
         return None, [ONE_FORM.error(REGISTRY, problem, remedy)]
     pull_role = entry.pull_role or "AcrPull"
     pull_token = bool(entry.pull_token)

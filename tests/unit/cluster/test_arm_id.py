@@ -25,10 +25,10 @@ def test_case_does_not_count_and_names_keep_theirs() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "it has 1 parts between slashes instead of 9"),
-        ("main", "it has 1 parts between slashes instead of 9"),
-        (f"{ID}/", "it has 10 parts between slashes instead of 9"),
-        (ID[1:], "it has 8 parts between slashes instead of 9"),
+        ("", "of its nine parts between slashes, it has 1"),
+        ("main", "of its nine parts between slashes, it has 1"),
+        (f"{ID}/", "it has more than nine parts"),
+        (ID[1:], "of its nine parts between slashes, it has 8"),
         (f"x{ID}", "it does not begin with a slash"),
         (ID.replace("subscriptions", "subscription"), '"subscription" stands where subscriptions belongs'),
         (ID.replace("resourceGroups", "groups"), '"groups" stands where resourceGroups belongs'),
