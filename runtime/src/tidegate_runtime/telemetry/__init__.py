@@ -7,18 +7,14 @@ batches. Where the queues are full the oldest records are lost.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
-from tidegate_runtime.logs import ScriptOutput, say
+from tidegate_runtime.logs import ScriptOutput
 from tidegate_runtime.settings import Settings
-from tidegate_runtime.telemetry.pipelines import open_pipelines
+from tidegate_runtime.telemetry.pipelines import Pipelines
 from tidegate_runtime.telemetry.requests import RequestTracer
 from tidegate_runtime.telemetry.script_logs import ScriptLogs
-
-_LAST_S = 2.5
-"""How long the stop of a worker waits for the last records."""
 
 
 class Telemetry:
@@ -28,9 +24,9 @@ class Telemetry:
     """
 
     def __init__(self, settings: Settings, output: ScriptOutput) -> None:
-        self._traces, self._logs = open_pipelines(settings)
-        self._tracer = RequestTracer(settings, self._traces)
-        self._script_logs = ScriptLogs(settings, self._logs, output)
+        self._pipelines = Pipelines(settings)
+        self._tracer = RequestTracer(settings, self._pipelines.traces)
+        self._script_logs = ScriptLogs(settings, self._pipelines.logs, output)
         self._script_logs.listen()
 
     def adopt(self) -> None:
@@ -50,21 +46,9 @@ class Telemetry:
         self._script_logs.init_failed(error)
 
     def flush(self) -> list[threading.Thread]:
-        """Begin to send what waits, in threads that end when that is done."""
-        return _together(self._traces.force_flush, self._logs.force_flush)
+        """Begin to send what waits, in threads that end when that is done; the worker has no time left."""
+        return self._pipelines.flush()
 
     def stop(self) -> None:
         """Send what waits, for a few seconds at most."""
-        deadline = time.monotonic() + _LAST_S
-        threads = _together(self._traces.shutdown, self._logs.shutdown)
-        for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0))
-        if any(thread.is_alive() for thread in threads):
-            say(f"telemetry: what waited could not be sent within {_LAST_S} s of the stop and is lost")
-
-
-def _together(*functions: Callable[[], object]) -> list[threading.Thread]:
-    threads = [threading.Thread(target=function, daemon=True) for function in functions]
-    for thread in threads:
-        thread.start()
-    return threads
+        self._pipelines.stop()
