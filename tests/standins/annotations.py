@@ -21,9 +21,9 @@ from pulumi import _types  # the SDK's own reader of its input classes
 from providers.values import UNKNOWN
 from tests.standins.bicep import Problem
 
-OPEN = frozenset({"KnownDataFlowStreams"})
+OPEN = frozenset({"KnownDataFlowStreams", "KnownExtensionDataSourceStreams"})
 """Enumerations of the SDK that lack values which the service's own documentation uses: a data flow of managed
-Prometheus has the stream Microsoft-PrometheusMetrics, one of Container insights
+Prometheus has the stream Microsoft-PrometheusMetrics, one of Container insights, and its extension,
 Microsoft-ContainerInsights-Group-Default."""
 
 
@@ -56,15 +56,15 @@ def fields(kind: type) -> dict[str, tuple[tuple[Any, ...], bool]]:
     hints = typing.get_type_hints(kind.__init__, scope)
     signature = inspect.signature(kind.__init__).parameters
     return {
-        wire: (_unwrapped(hints[name]), signature[name].default is inspect.Parameter.empty)
+        wire: (unwrapped(hints[name]), signature[name].default is inspect.Parameter.empty)
         for name, wire in names.items()
     }
 
 
-def _unwrapped(hint: Any) -> tuple[Any, ...]:
+def unwrapped(hint: Any) -> tuple[Any, ...]:
     """What may stand there, without None, outputs and awaitables."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return tuple(each for part in typing.get_args(hint) for each in _unwrapped(part))
+        return tuple(each for part in typing.get_args(hint) for each in unwrapped(part))
     if hint is type(None) or typing.get_origin(hint) in (pulumi.Output, Awaitable):
         return ()
     return (hint,)
@@ -109,13 +109,13 @@ def _one(option: Any, value: Any, path: str) -> Iterator[Problem]:
     elif origin is Mapping or origin is dict:
         if isinstance(value, Mapping):
             for key, item in value.items():
-                yield from _value(_unwrapped(inner[1]), item, f"{path}.{key}")
+                yield from _value(unwrapped(inner[1]), item, f"{path}.{key}")
         else:
             yield Problem(path, f"{value!r} is not an object")
     elif origin is Sequence or origin is list:
         if isinstance(value, list):
             for index, item in enumerate(value):
-                yield from _value(_unwrapped(inner[0]), item, f"{path}[{index}]")
+                yield from _value(unwrapped(inner[0]), item, f"{path}[{index}]")
         else:
             yield Problem(path, f"{value!r} is not a list")
     elif _types.is_input_type(option):

@@ -47,7 +47,8 @@ def problems(kind: Kind, inputs: Mapping[str, Any]) -> list[bicep.Problem]:
         return missing + annotations.check_inputs(f"azure-native:{kind.token}", inputs)
     if isinstance((inputs.get("identity") or {}).get(bodies.IDENTITIES), Mapping):
         missing.append(bicep.Problem(f"identity.{bodies.IDENTITIES}", "azure-native takes a list of ids"))
-    body = bodies.nest(kind.resource, {**kind.body(inputs), "name": inputs.get(kind.name)})
+    given = {**kind.body(inputs), "name": inputs.get(kind.name)}
+    body = bodies.nest(kind.resource, given) if kind.lifted else given
     return missing + [each for each in bicep.check(kind.resource, body) if each.path != "name" or not missing]
 
 

@@ -152,6 +152,8 @@ def _replaces(kind: Kind, path: str) -> bool:
 
 def _body(kind: Kind, inputs: Properties) -> Body:
     given = kind.body(inputs)
+    if not kind.lifted:
+        return given
     if kind.resource is not None:
         return bodies.nest(kind.resource, given)
     outside = {key: value for key, value in given.items() if key in _OUTSIDE_PROPERTIES}

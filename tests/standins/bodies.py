@@ -5,7 +5,8 @@ them back needs the published types: a property that the object itself has and t
 its `properties` have goes in there. That it can be written matters: `type` of an AgentPool belongs to
 `properties.type`, not to the read-only type of the ARM resource.
 
-ARM's map of user-assigned identities is a list of their ids in azure-native, and a map again in its outputs.
+ARM's map of user-assigned identities is a list of their ids in azure-native, and a map again in its outputs. Names with
+hyphens (`scan-interval` of the cluster autoscaler) are in camelCase there.
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,20 @@ def writable(resource: ResourceType, outputs: Mapping[str, Any]) -> dict[str, An
     return _writable(resource, resource.body, outputs)
 
 
+def flat_fields(resource: ResourceType, kind: Type) -> dict[str, Mapping[str, Any]]:
+    """The properties of an object as azure-native shows it."""
+    own, inner = resource.properties(kind), resource.inner(kind)
+    if inner is not None:
+        own = {**{key: field for key, field in own.items() if key != "properties"}, **resource.properties(inner)}
+    return {sdk_name(key): field for key, field in own.items()}
+
+
+def sdk_name(name: str) -> str:
+    """ARM's name of a property as azure-native writes it."""
+    first, *rest = name.split("-")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def _nest(resource: ResourceType, kind: Type, value: Any) -> Any:
     match kind["$type"], value:
         case "ObjectType", Mapping():
@@ -59,8 +74,9 @@ def _nest_object(resource: ResourceType, kind: Type, value: Mapping[str, Any]) -
     lifted = resource.properties(inner) if inner else {}
     stays: dict[str, Any] = {}
     goes_in: dict[str, Any] = {}
+    names = {sdk_name(name): name for name in (*lifted, *own)}
     for key, item in value.items():
-        name = key if key in own or key in lifted else _loose_name(resource, key, own, lifted)
+        name = names.get(key) or _loose_name(resource, key, own, lifted)
         if name == IDENTITIES and isinstance(item, list):
             stays[name] = UNKNOWN if UNKNOWN in item else {each: {} for each in item}
             continue
@@ -100,7 +116,7 @@ def _flatten_object(resource: ResourceType, kind: Type, value: Mapping[str, Any]
     flat: dict[str, Any] = {}
     for key, item in value.items():
         if key in own and not (key == "properties" and inner):
-            flat[key] = _flatten(resource, resource.follow(own[key]["type"]), item)
+            flat[sdk_name(key)] = _flatten(resource, resource.follow(own[key]["type"]), item)
         elif key not in own:
             flat[key] = _flatten(resource, resource.follow(rest), item) if rest else item
     if inner and "properties" in value:
@@ -119,7 +135,7 @@ def _previewed(resource: ResourceType, kind: Type, value: Any) -> Any:
 
 
 def _previewed_object(resource: ResourceType, kind: Type, value: Mapping[str, Any]) -> dict[str, Any]:
-    fields, rest = _flat_fields(resource, kind), kind.get("additionalProperties")
+    fields, rest = flat_fields(resource, kind), kind.get("additionalProperties")
     known: dict[str, Any] = {}
     for key, item in value.items():
         reference = fields[key]["type"] if key in fields else rest
@@ -141,7 +157,7 @@ def _writable(resource: ResourceType, kind: Type, value: Any) -> Any:
 
 
 def _writable_object(resource: ResourceType, kind: Type, value: Mapping[str, Any]) -> dict[str, Any]:
-    fields, rest = _flat_fields(resource, kind), kind.get("additionalProperties")
+    fields, rest = flat_fields(resource, kind), kind.get("additionalProperties")
     kept: dict[str, Any] = {}
     for key, item in value.items():
         if key == IDENTITIES and isinstance(item, Mapping):
@@ -151,11 +167,3 @@ def _writable_object(resource: ResourceType, kind: Type, value: Mapping[str, Any
         elif key not in fields and rest:
             kept[key] = _writable(resource, resource.follow(rest), item)
     return kept
-
-
-def _flat_fields(resource: ResourceType, kind: Type) -> dict[str, Mapping[str, Any]]:
-    """The properties of an object as azure-native shows it."""
-    own, inner = resource.properties(kind), resource.inner(kind)
-    if inner is None:
-        return own
-    return {**{key: field for key, field in own.items() if key != "properties"}, **resource.properties(inner)}
