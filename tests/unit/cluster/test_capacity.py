@@ -169,6 +169,10 @@ def test_quota_at_the_largest_and_with_the_surge() -> None:
     }
 
 
+def test_a_family_without_a_known_name_counts_for_the_region() -> None:
+    assert quota_needed([gpu(vm_size="Standard_ND96isr_MI300X_v5"), user(count=0, max_surge=None)]) == {"cores": 192}
+
+
 @pytest.mark.parametrize(
     ("used", "severity"), [(Used(0, 12), None), (Used(0, 11), "error"), (Used(1, 12), "warning"), (Used(88, 100), None)]
 )

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from tests.unit.cluster.pool_inputs import PATH, pool, resolve
 from tidegate.cluster.input import AzureInput
+from tidegate.cluster.node_marks import ADDONS_TAINT, SPOT_KEY, SPOT_TAINT
 from tidegate.cluster.pools import resolve_pools
 from tidegate.cluster.purpose import scoring_vcpus
 from tidegate.cluster.spec import PoolSpec, SpotSpec
 from tidegate.parse import parse
 
+SPOT_LABEL = {SPOT_KEY: "spot"}
 T4, A100 = "Standard_NC4as_T4_v3", "Standard_NC24ads_A100_v4"
 
 
@@ -196,6 +198,7 @@ def test_zones_everywhere_need_no_note() -> None:
         ("system-pool-nodes", {"mode": "System", "count": 2}, {"mode": "System", "count": 1}),
         ("max-pods", {"maxPods": 10, "count": 3}, {"maxPods": 9, "count": 4}),
         ("max-pods", {"maxPods": 250}, {"maxPods": 251}),
+        ("max-pods", {"maxPods": 10, "count": 0}, {"maxPods": 10, "count": 2}),
         ("max-pods", {"maxPods": 15, "count": 2}, {"maxPods": 14, "count": 2}),
         ("max-pods", {"mode": "System", "count": 2, "maxPods": 30}, {"mode": "System", "count": 2, "maxPods": 29}),
         ("os-disk-size", {"osDiskSizeGB": 30}, {"osDiskSizeGB": 29}),
@@ -245,12 +248,22 @@ def test_zones_everywhere_need_no_note() -> None:
             {"nodeLabels": {"x.kubernetes.io/a": ""}},
         ),
         ("reserved-node-label", {"nodeTaints": ["a=b:NoSchedule"]}, {"nodeTaints": ["kubernetes.io/a=b:NoSchedule"]}),
+        ("reserved-node-label", {"spot": {}, "nodeLabels": SPOT_LABEL}, {"nodeLabels": SPOT_LABEL}),
+        ("reserved-node-label", {"spot": {}}, {"spot": {}, "nodeLabels": {SPOT_KEY: "regular"}}),
+        ("reserved-node-label", {"spot": {}, "nodeTaints": [SPOT_TAINT]}, {"nodeTaints": [SPOT_TAINT]}),
+        ("reserved-node-label", {"spot": {}}, {"spot": {}, "nodeTaints": [f"{SPOT_KEY}=spot:NoExecute"]}),
         ("node-taint", {"nodeTaints": ["a=b:NoSchedule", "a=b:NoExecute"]}, {"nodeTaints": ["a=b:Schedule"]}),
         ("node-taint", {"nodeTaints": ["a=b:NoSchedule"]}, {"nodeTaints": ["a:NoSchedule"]}),
         (
             "critical-addons-only",
             {"mode": "System", "count": 2, "criticalAddonsOnly": True},
             {"criticalAddonsOnly": True},
+        ),
+        ("critical-addons-only", {"nodeTaints": ["a=b:NoSchedule"]}, {"nodeTaints": [ADDONS_TAINT]}),
+        (
+            "critical-addons-only",
+            {"mode": "System", "count": 2, "nodeTaints": [ADDONS_TAINT]},
+            {"mode": "User", "nodeTaints": [ADDONS_TAINT]},
         ),
     ],
 )
@@ -299,6 +312,8 @@ def test_one_node_is_refused_for_fast_prod_only() -> None:
             "pools": {"x": {"availabilityZones": ["1"]}},
         },
         {"pools": {"x": {"minCount": "a", "maxCount": 3}}},
+        {"systemPool": {"count": 2}, "pools": {"x": {"count": "a"}}},
+        {"systemPool": {"count": "a", "criticalAddonsOnly": True}},
         {"pools": {"x": {"mode": "Both", "criticalAddonsOnly": True}}},
         {"systemPool": {"mode": "User", "spot": {}, "gpu": {}}},
     ],
@@ -368,6 +383,41 @@ def test_random_clusters(cluster: dict[str, Any], production: bool) -> None:
     assert all(spec.least <= spec.count <= spec.most <= 1000 for spec in specs)
     assert all(spec.spot is None or spec.surge == 0 for spec in specs)
     assert len({spec.name for spec in specs}) == len(specs)
+
+
+SOUND_LIMITS = st.tuples(st.integers(0, 999), st.integers(1, 1000)).map(sorted)
+SOUND = st.builds(
+    lambda limits, size, labels, zones, pods, disk, surge: {
+        "minCount": limits[0],
+        "maxCount": limits[1],
+        "vmSize": size,
+        "nodeLabels": labels,
+        "availabilityZones": sorted(zones),
+        "maxPods": pods,
+        "osDiskSizeGB": disk,
+        "maxSurge": surge,
+    },
+    SOUND_LIMITS,
+    st.sampled_from(["Standard_D2s_v5", "Standard_D8ads_v5", T4, A100, "Standard_B2ms"]),
+    st.dictionaries(st.from_regex(r"[a-z]([a-z0-9.-]{0,20}[a-z])?", fullmatch=True), st.just("x"), max_size=2),
+    st.sets(st.sampled_from(["1", "2", "3"])),
+    st.integers(30, 250),
+    st.integers(30, 2048),
+    st.integers(1, 1000) | st.integers(1, 100).map(lambda percent: f"{percent}%"),
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True), SOUND, max_size=3))
+def test_sound_pools_pass(pools: dict[str, Any]) -> None:
+    pools.pop("system", None)
+    made = resolve({"pools": pools})
+    assert not made.refused
+    assert [finding for finding in made.findings if finding.severity == "error"] == []
+    assert [spec.name for spec in made.pools] == sorted(pools)
+    for spec in made.pools:
+        assert spec.least <= spec.count <= spec.most
+        assert ("sku=gpu:NoSchedule" in spec.node_taints) == (spec.gpus > 0)
 
 
 def test_no_rule_says_the_same_twice() -> None:
