@@ -144,6 +144,9 @@ class Cluster(pulumi.ComponentResource):
             scopes = {"vnet": self._network.network_id, **self._network.subnets}
             for use in network_scopes(self.spec):
                 assigned.append(self._assign(f"network-{use}", NETWORK_CONTRIBUTOR, scopes[use], principal))
+        if self._network and self._network.route_table_id is not None:
+            # AKS looks for the right on a table of the user's before it lets the nodes' subnet keep it.
+            assigned.append(self._assign("routes", NETWORK_CONTRIBUTOR, self._network.route_table_id, principal))
         zone = private_zone(self.spec)
         if zone:
             assigned.append(self._assign("private-zone", PRIVATE_DNS_ZONE_CONTRIBUTOR, zone, principal))

@@ -32,6 +32,8 @@ class ClusterNetwork(pulumi.ComponentResource):
     network_id: pulumi.Input[str] | None
     subnets: Mapping[str, pulumi.Input[str]]
     """Ids by use: `nodes`, `scoring` and what else is planned."""
+    route_table_id: pulumi.Input[str] | None = None
+    """Of the routes that are made here."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class ClusterNetwork(pulumi.ComponentResource):
         )
         routes = plan_route_table(spec, place)
         table = register(network.RouteTable, self._child(ROUTE_TABLE), routes, self._options()) if routes else None
+        self.route_table_id = table.id if table else None
         addresses = {
             use: register(network.PublicIPAddress, self._child(use), plan, self._options()).id
             for use, plan in plan_nat_addresses(spec).items()
@@ -85,7 +88,7 @@ class ClusterNetwork(pulumi.ComponentResource):
                 spec,
                 subnet,
                 security_group=group.id,
-                route_table=table.id if table else None,
+                route_table=self.route_table_id,
                 nat_gateway=gateway.id if gateway else None,
             )
             # One after the other: Azure refuses two changes of a network at once.

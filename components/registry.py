@@ -89,7 +89,10 @@ class Registry(pulumi.ComponentResource):
 
 
 class RegistryEndpoint(pulumi.ComponentResource):
-    """The way from a cluster's network, made here, to a registry without a public address."""
+    """The way from a cluster's network, made here, to a registry without a public address.
+
+    `after` has to be there first.
+    """
 
     def __init__(
         self,
@@ -97,12 +100,14 @@ class RegistryEndpoint(pulumi.ComponentResource):
         registry: Registry,
         spec: ClusterSpec,
         network: ClusterNetwork,
+        *,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:RegistryEndpoint", name, None, opts)
         own = registry.spec.name
-        options = pulumi.ResourceOptions(parent=self)
-        zone = register(azure_native.privatedns.PrivateZone, f"{name}.zone", plan_zone(spec), options)
+        first = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        zone = register(azure_native.privatedns.PrivateZone, f"{name}.zone", plan_zone(spec), first)
         link = register(
             azure_native.privatedns.VirtualNetworkLink,
             f"{name}.link",
@@ -113,7 +118,7 @@ class RegistryEndpoint(pulumi.ComponentResource):
             azure_native.network.PrivateEndpoint,
             f"{name}.endpoint",
             plan_endpoint(spec, registry=own, registry_id=registry.registry_id, subnet=network.subnets["endpoints"]),
-            options,
+            first,
         )
         register(
             azure_native.network.PrivateDnsZoneGroup,

@@ -63,7 +63,7 @@ class _Platform:
         after = self._after(spec.resource_group)
         network = ClusterNetwork(spec.name, spec, after=after) if spec.network.place else None
         if network and self.registry and self.registry.needs_endpoint and "endpoints" in network.subnets:
-            RegistryEndpoint(spec.name, self.registry, spec, network)
+            RegistryEndpoint(spec.name, self.registry, spec, network, after=after)
         cluster = Cluster(
             spec.name,
             spec,

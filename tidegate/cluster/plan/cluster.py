@@ -189,7 +189,7 @@ def _network(spec: NetworkSpec) -> Plan:
             "managedOutboundIPs": {"count": 1},
             "allocatedOutboundPorts": 0,
             "idleTimeoutInMinutes": 30,
-            "backendPoolType": "nodeIPConfiguration",
+            "backendPoolType": "NodeIPConfiguration",
         }
     return plan
 
