@@ -136,7 +136,9 @@ def check_capacity(loc: Loc, pools: Sequence[PoolSpec], demands: Sequence[Demand
         if not homes:
             findings.append(_homeless(demand, pools))
         elif all(pool.name in rooms for pool in homes):
-            findings += _check_request(demand, homes, rooms)
+            if not any(_fits(demand, rooms[pool.name]) for pool in homes):
+                findings.append(_too_large(demand, homes, rooms))
+                continue  # its sum would say the same again
             placed.append((demand, frozenset(pool.name for pool in homes)))
     refused: list[frozenset[str]] = []
     for homes in sorted({homes for _, homes in placed}, key=lambda names: (len(names), sorted(names))):
@@ -244,10 +246,7 @@ _RESOURCES = (
 )
 
 
-def _check_request(demand: Demand, homes: Sequence[PoolSpec], rooms: Mapping[str, Room]) -> list[Finding]:
-    """One pod must fit onto one node of a pool that takes it."""
-    if any(_fits(demand, rooms[pool.name]) for pool in homes):
-        return []
+def _too_large(demand: Demand, homes: Sequence[PoolSpec], rooms: Mapping[str, Room]) -> Finding:
     asked = ", ".join(_figures([(resource.asked(demand), resource.unit) for resource in _RESOURCES]))
     given = "; ".join(
         f"{pool.name} ({pool.vm_size}) "
@@ -255,7 +254,7 @@ def _check_request(demand: Demand, homes: Sequence[PoolSpec], rooms: Mapping[str
         for pool in homes
     )
     problem = f"a pod of {demand.name} asks for {asked}, and no node leaves that to it: {given}"
-    return [REQUEST.error(demand.loc, problem, "Ask for less, or choose a larger size for the pool")]
+    return REQUEST.error(demand.loc, problem, "Ask for less, or choose a larger size for the pool")
 
 
 def _fits(demand: Demand, room: Room) -> bool:

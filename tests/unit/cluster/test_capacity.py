@@ -92,8 +92,8 @@ def test_a_request_at_its_boundary() -> None:
     assert size is not None
     room = node_room(size, user())
     assert broken([system(), user(count=2)], demand(cpu=room.cpu)) == []
-    assert "request-larger-than-node" in broken([system(), user(count=9)], demand(cpu=room.cpu + 0.001))
-    assert "request-larger-than-node" in broken([system(), user(count=9)], demand(memory_gib=room.memory_gib + 0.001))
+    assert broken([system(), user()], demand(replicas=99, cpu=room.cpu + 0.001)) == ["request-larger-than-node"]
+    assert broken([system(), user()], demand(memory_gib=room.memory_gib + 0.001)) == ["request-larger-than-node"]
 
 
 def test_one_pool_must_have_all_that_a_request_asks_for() -> None:
