@@ -21,6 +21,7 @@ from tidegate.cluster.plan.network import (
     subnet_ids,
 )
 from tidegate.cluster.spec import ClusterSpec, CreatedNetwork, ExistingNetwork
+from tidegate.findings import ConfigError, Finding
 
 
 class ClusterNetwork(pulumi.ComponentResource):
@@ -33,7 +34,7 @@ class ClusterNetwork(pulumi.ComponentResource):
     subnets: Mapping[str, pulumi.Input[str]]
     """Ids by use: `nodes`, `scoring` and what else is planned."""
     route_table_id: pulumi.Input[str] | None = None
-    """Of the routes that are made here."""
+    """Of the routes of the nodes' subnet, where those are the user's."""
 
     def __init__(
         self,
@@ -62,6 +63,23 @@ class ClusterNetwork(pulumi.ComponentResource):
         ids = network.apply(lambda known: subnet_ids(self._spec, place, known))
         self.network_id = network
         self.subnets = {use: ids[use] for use in subnet_ids(self._spec, place, "")}
+        if self._spec.network.outbound_type == "userDefinedRouting":
+            self.route_table_id = self._routes_of(place)
+
+    def _routes_of(self, place: ExistingNetwork) -> str | None:
+        """The route table of the nodes' subnet; None where its routes come from elsewhere."""
+        try:
+            subnet = azure_native.network.get_subnet(
+                resource_group_name=place.resource_group,
+                virtual_network_name=place.vnet_name,
+                subnet_name=place.subnet_name,
+                opts=pulumi.InvokeOptions(parent=self),
+            )
+        except Exception as error:  # the SDK has no narrower one for what a function's plugin answers
+            problem = f"the subnet {place.subnet_name} of {place.vnet_name} cannot be read: {error}"
+            remedy = "Make it first, or let a network be made here by addressSpace"
+            raise ConfigError([Finding(f"tidegate:clusters.{self._spec.name}.network", problem, remedy)]) from error
+        return subnet.route_table.id if subnet.route_table else None
 
     def _create(self, place: CreatedNetwork) -> None:
         spec, network = self._spec, azure_native.network

@@ -59,15 +59,17 @@ def network_scopes(spec: ClusterSpec) -> tuple[str, ...]:
     uses = ["nodes", *([front] if (front := front_subnet(spec)) else [])]
     if spec.api_server.private and spec.api_server.private.vnet_integration:
         uses.append("apiserver")
-    return tuple(dict.fromkeys(uses))
+    return tuple(uses)
 
 
 def front_subnet(spec: ClusterSpec) -> str | None:
     """The use of the subnet from which the scoring front has its address; None where that is the nodes' or public."""
-    front = spec.load_balancer
+    front, place = spec.load_balancer, spec.network.place
     if front.type == "PublicIp" or not front.subnet_name:
         return None
-    return "scoring" if isinstance(spec.network.place, ExistingNetwork) else front.subnet_name
+    if isinstance(place, ExistingNetwork):
+        return None if front.subnet_name == place.subnet_name else "scoring"
+    return None if front.subnet_name == "nodes" else front.subnet_name
 
 
 def private_zone(spec: ClusterSpec) -> str | None:
