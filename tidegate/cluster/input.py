@@ -260,9 +260,7 @@ class RegistryInput(Input):
     name: str | None = Field(None, description="5-50 letters and digits, unique in all of Azure.")
     resource_id: str | None = Field(None, description="A registry that exists, in any group or subscription.")
     resource_group: str | None = Field(None, description="Default: the environment's.")
-    sku: Literal["Basic", "Standard", "Premium"] | None = Field(
-        None, description="Default Standard; Premium for zones."
-    )
+    sku: Literal["Basic", "Standard", "Premium"] | None = Field(None, description="Default Standard.")
     zone_redundancy: bool | None = None
     public_network_access: bool | None = Field(None, description="Default true; false needs Premium.")
     pull_role: Literal["AcrPull", "Container Registry Repository Reader"] | None = Field(
