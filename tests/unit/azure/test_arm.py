@@ -135,6 +135,26 @@ def test_a_busy_azure_is_asked_again_when_it_says_so(new_web: NewWeb, status: in
     assert len(web.asked) == 2
 
 
+class Patient(threading.Event):
+    """Never set; waits for nothing and keeps for how long it should have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0)
+        return False
+
+
+def test_it_waits_as_long_as_azure_says_and_else_ever_longer(new_web: NewWeb) -> None:
+    said, unsaid, patient = refusal(429, "Many", "", Retry_After="7"), refusal(503, "Busy", ""), Patient()
+    web = new_web(in_turn(unsaid, unsaid, said, unsaid, Answer(body={})))
+    with connect(web, cancelled=patient) as arm:
+        arm.get(PATH, "1")
+    assert patient.waits == [1, 2, 7, 8]
+
+
 def test_retry_after_may_be_a_date(new_web: NewWeb) -> None:
     web = new_web(
         in_turn(refusal(429, "TooMany", "", Retry_After=formatdate(time.time() - 5, usegmt=True)), Answer(body={}))

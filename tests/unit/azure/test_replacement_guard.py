@@ -28,8 +28,14 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def guard(new_web: NewWeb, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> ReplacementGuard:
-    monkeypatch.setenv("ARM_ENDPOINT", new_web(cloud).url)
+def web(new_web: NewWeb, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Web:
+    web = new_web(cloud)
+    monkeypatch.setenv("ARM_ENDPOINT", web.url)
+    return web
+
+
+@pytest.fixture
+def guard(web: Web) -> ReplacementGuard:
     return ReplacementGuard(session())
 
 
@@ -56,11 +62,11 @@ def test_the_inputs_have_the_form_that_the_plan_gives() -> None:
     assert object_failures(ReplacementGuard.inputs, inputs(subscriptionId=SUBSCRIPTION)) == []
 
 
-def test_no_change_passes_and_asks_nobody(guard: ReplacementGuard, cloud: Cloud, said: Said) -> None:
-    cloud.before = lambda asked: pytest.fail("Azure was asked")
-    assert reasons(guard, inputs(), inputs(), said) == {}
-    assert reasons(guard, inputs(), inputs(allowed=True, kubernetesVersion="1.36"), said) == {}
-    assert said.lines == []
+def test_no_change_passes_and_asks_nobody(guard: ReplacementGuard, web: Web, said: Said) -> None:
+    given = {"subscriptionId": SUBSCRIPTION}
+    assert reasons(guard, inputs(**given), inputs(**given), said) == {}
+    assert reasons(guard, inputs(**given), inputs(**given, allowed=True, kubernetesVersion="1.36"), said) == {}
+    assert (said.lines, web.asked) == ([], [])
 
 
 def test_every_change_is_refused_at_its_path_with_the_way_out(guard: ReplacementGuard, said: Said) -> None:
@@ -205,12 +211,14 @@ def test_a_version_that_azure_reached_by_itself_is_where_an_upgrade_begins(
     assert "1.36.2 cannot become 1.38 in one step" in found["kubernetesVersion"]
 
 
-def test_only_the_cluster_itself_speaks_for_it(guard: ReplacementGuard, cloud: Cloud, said: Said) -> None:
+def test_only_the_cluster_itself_speaks_for_it(guard: ReplacementGuard, cloud: Cloud, web: Web, said: Said) -> None:
     """Where the subscription is not given, the cluster is not there or Azure refuses, what was asked for counts."""
     change: Properties = {"networkProfile__outboundType": "managedNATGateway"}
+    assert len(reasons(guard, inputs(), inputs(**change), said)) == 1
+    assert web.asked == []
     assert len(reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said)) == 1
     cloud.add(networkProfile={"outboundType": "managedNATGateway"})
-    assert len(reasons(guard, inputs(), inputs(**change), said)) == 1
+    assert reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said) == {}
     cloud.before = lambda asked: refusal(403, "AuthorizationFailed", "no")
     assert len(reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said)) == 1
 
