@@ -93,16 +93,16 @@ class ReplacementGuard(Kind):
 
     def _on_azure(self, call: Call, old: Properties, new: Properties) -> Properties:
         """What is so on Azure now, by path; {} where nobody can say for sure."""
-        group, subscription = old["immutable"].get("resourceGroupName"), new.get("subscriptionId")
-        if not isinstance(group, str) or not isinstance(subscription, str):
-            return {}  # a cluster of the same name in another subscription must not speak for this one
+        group, given = old["immutable"].get("resourceGroupName"), new.get("subscriptionId")
+        if not isinstance(group, str) or has_unknown(given):
+            return {}
         from tidegate.azure.clusters import cluster_id, find_cluster  # noqa: PLC0415 (as above)
         from tidegate.azure.errors import AzureError  # noqa: PLC0415
         from tidegate.cluster.replacement import guarded  # noqa: PLC0415
 
         found = None
         with suppress(AzureError), self._session.arm(call.cancelled, patience_s=LOOK_S) as arm:
-            found = find_cluster(arm, cluster_id(subscription, group, old["cluster"]))
+            found = find_cluster(arm, cluster_id(self._session.login.subscription(given), group, old["cluster"]))
         if not found:
             return {}
         properties = found["properties"]

@@ -70,17 +70,17 @@ class Login:
             return token.token
 
     def subscription(self, given: str | None = None) -> str:
-        """The subscription to use: the given one, the environment's, or the Azure CLI's default.
+        """The subscription to use: the given one, or the one that azure-native takes.
 
-        Raises `LoginError` where there is none.
+        Where its config names none, that is ARM_SUBSCRIPTION_ID, else the Azure CLI's default. AZURE_SUBSCRIPTION_ID,
+        which azure-native does not read, comes last. Raises `LoginError` where there is none.
         """
-        for found in (
-            given,
-            *(self._environment.get(name) for name in ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID")),
-        ):
-            if found:
-                return found
-        found = _cli_subscription(self._environment)
+        found = (
+            given
+            or self._environment.get("ARM_SUBSCRIPTION_ID")
+            or _cli_subscription(self._environment)
+            or self._environment.get("AZURE_SUBSCRIPTION_ID")
+        )
         if found:
             return found
         raise LoginError(

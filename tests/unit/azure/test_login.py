@@ -147,16 +147,15 @@ def az(folder: Path, script: str) -> dict[str, str]:
     return {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
-def test_the_subscription_is_the_given_one_then_the_environments_then_the_clis(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_subscription_is_the_given_one_or_azure_natives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cli = az(tmp_path, 'echo \'{"id": "of the CLI"}\'\n')
     monkeypatch.setenv("PATH", cli["PATH"])
     everything = cli | {"ARM_SUBSCRIPTION_ID": "of ARM", "AZURE_SUBSCRIPTION_ID": "of AZURE"}
     assert Login(everything).subscription("given") == "given"
     assert Login(everything).subscription() == "of ARM"
-    assert Login(cli | {"AZURE_SUBSCRIPTION_ID": "of AZURE"}).subscription("") == "of AZURE"
-    assert Login(cli).subscription() == "of the CLI"
+    assert Login(cli | {"AZURE_SUBSCRIPTION_ID": "of AZURE"}).subscription("") == "of the CLI"
+    (tmp_path / "az").unlink()
+    assert Login(cli | {"AZURE_SUBSCRIPTION_ID": "of AZURE"}).subscription() == "of AZURE"
 
 
 @pytest.mark.parametrize("script", ["echo 'Please run az login' >&2; exit 1\n", "echo '[]'\n", "echo nothing\n"])

@@ -211,16 +211,16 @@ def test_a_version_that_azure_reached_by_itself_is_where_an_upgrade_begins(
     assert "1.36.2 cannot become 1.38 in one step" in found["kubernetesVersion"]
 
 
-def test_only_the_cluster_itself_speaks_for_it(guard: ReplacementGuard, cloud: Cloud, web: Web, said: Said) -> None:
-    """Where the subscription is not given, the cluster is not there or Azure refuses, what was asked for counts."""
-    change: Properties = {"networkProfile__outboundType": "managedNATGateway"}
-    assert len(reasons(guard, inputs(), inputs(**change), said)) == 1
-    assert web.asked == []
-    assert len(reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said)) == 1
+def test_only_the_cluster_itself_speaks_for_it(guard: ReplacementGuard, cloud: Cloud, said: Said) -> None:
+    """Where it is not there, another subscription is meant or Azure refuses, what was asked for before counts."""
+    new = inputs(networkProfile__outboundType="managedNATGateway")
+    assert len(reasons(guard, inputs(), new, said)) == 1
     cloud.add(networkProfile={"outboundType": "managedNATGateway"})
-    assert reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said) == {}
+    assert reasons(guard, inputs(), new, said) == {}
+    assert len(reasons(guard, inputs(), new | {"subscriptionId": "another"}, said)) == 1
+    assert len(reasons(guard, inputs(), new | {"subscriptionId": UNKNOWN}, said)) == 1
     cloud.before = lambda asked: refusal(403, "AuthorizationFailed", "no")
-    assert len(reasons(guard, inputs(), inputs(**change, subscriptionId=SUBSCRIPTION), said)) == 1
+    assert len(reasons(guard, inputs(), new, said)) == 1
 
 
 # -- the name of a new cluster
