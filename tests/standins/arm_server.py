@@ -47,6 +47,7 @@ class ArmServer:
         """The environment in which Azure's own libraries come here: managed identity, as on App Service."""
         return {
             "ARM_ENDPOINT": self.url,
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": f"{self.url}/identity/token",
             "IDENTITY_HEADER": IDENTITY_HEADER,
             "TIDEGATE_ADDRESS_SERVICE": f"{self.url}/address",
