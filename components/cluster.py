@@ -81,6 +81,7 @@ class Cluster(pulumi.ComponentResource):
             tenant=login.tenant_id,
             owner=owner,
             further_ranges=further_ranges,
+            nat_addresses=network.nat_addresses if network else (),
             node_subnet=self._subnet("nodes"),
             api_server_subnet=self._subnet("apiserver"),
             log_analytics=self.log_analytics_id,

@@ -35,6 +35,8 @@ class ClusterNetwork(pulumi.ComponentResource):
     """Ids by use: `nodes`, `scoring` and what else is planned."""
     route_table_id: pulumi.Input[str] | None = None
     """Of the routes of the nodes' subnet, where those are the user's."""
+    nat_addresses: Sequence[pulumi.Output[str]] = ()
+    """By which the nodes reach the outside, each as a range; of a NAT gateway that is made here."""
 
     def __init__(
         self,
@@ -90,14 +92,7 @@ class ClusterNetwork(pulumi.ComponentResource):
         routes = plan_route_table(spec, place)
         table = register(network.RouteTable, self._child(ROUTE_TABLE), routes, self._options()) if routes else None
         self.route_table_id = table.id if table else None
-        addresses = {
-            use: register(network.PublicIPAddress, self._child(use), plan, self._options()).id
-            for use, plan in plan_nat_addresses(spec).items()
-        }
-        gateway = None
-        if addresses:
-            plan = plan_nat_gateway(spec, addresses)
-            gateway = register(network.NatGateway, self._child(NAT_GATEWAY), plan, self._options())
+        gateway = self._nat_gateway()
         self.network_id = vnet.id
         subnets: dict[str, pulumi.Input[str]] = {}
         before: pulumi.CustomResource = vnet
@@ -113,6 +108,28 @@ class ClusterNetwork(pulumi.ComponentResource):
             before = register(network.Subnet, self._child(subnet.name), plan, self._options(before))
             subnets[subnet.name] = before.id
         self.subnets = subnets
+
+    def _nat_gateway(self) -> pulumi.CustomResource | None:
+        spec, network = self._spec, azure_native.network
+        plans = plan_nat_addresses(spec)
+        if not plans:
+            return None
+        addresses = {
+            use: register(network.PublicIPAddress, self._child(use), plan, self._options())
+            for use, plan in plans.items()
+        }
+        # Asked by name, so that they stay known while a tag of theirs is updated.
+        found = [
+            network.get_public_ip_address_output(
+                resource_group_name=plan["resourceGroupName"],
+                public_ip_address_name=plan["publicIpAddressName"],
+                opts=pulumi.InvokeOutputOptions(parent=self, depends_on=[addresses[use]]),
+            )
+            for use, plan in plans.items()
+        ]
+        self.nat_addresses = [each.apply(lambda known: f"{known.ip_address}/32") for each in found]
+        plan = plan_nat_gateway(spec, {use: address.id for use, address in addresses.items()})
+        return register(network.NatGateway, self._child(NAT_GATEWAY), plan, self._options())
 
     def _child(self, use: str) -> str:
         return f"{self._name}.{use}"

@@ -13,17 +13,23 @@ from tests.standins.cloud import SUBSCRIPTION, Cloud
 from tests.standins.mocks import record, rendered
 from tidegate.config import from_file
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "environments"
+CHECKOUT = Path(__file__).resolve().parents[2]
+EXAMPLES = CHECKOUT / "examples" / "environments"
 ELSEWHERE = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/hub"
 """The subscription that the examples write out."""
 HERE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 THEIRS = f"{HERE}/others/providers/Microsoft.ContainerService/managedClusters/theirs"
 
 
-@pytest.mark.parametrize("name", ["defaults", "waf-aligned", "max"])
-def test_an_environment(name: str, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [(EXAMPLES, "defaults"), (EXAMPLES, "waf-aligned"), (EXAMPLES, "max"), (CHECKOUT, "dev"), (CHECKOUT, "prod")],
+)
+def test_an_environment(
+    folder: Path, name: str, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TIDEGATE_DEPLOYER_ADDRESS", "198.51.100.7")
-    environment = from_file(EXAMPLES / f"Pulumi.{name}.yaml", root=EXAMPLES)
+    environment = from_file(folder / f"Pulumi.{name}.yaml", root=folder)
     azure = environment.azure
     assert azure is not None
     cloud = Cloud(tmp_path / "cloud")
@@ -41,7 +47,7 @@ def test_an_environment(name: str, golden: Golden, tmp_path: Path, monkeypatch: 
         "apiServerAddress": "theirs.hcp.westeurope.azmk8s.io",
     }
     recorded = record(
-        lambda: deploy(environment, EXAMPLES),
+        lambda: deploy(environment, folder),
         cloud=cloud.root,
         stack=name,
         given={"tidegate-serving:azure:ClusterAttachment": attached},

@@ -1,6 +1,7 @@
 """Who has to be let in to API servers with authorized ranges beside those that the config lists."""
 
 from tidegate.azure.errors import AzureError, UnreachableError
+from tidegate.cluster.plan.network import plan_nat_addresses
 from tidegate.cluster.ranges import MOST, normalise
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.service_tags import PLACE, ServiceTagError, load, workspace_ranges
@@ -19,7 +20,8 @@ WORKSPACE = Rule(
 )
 TOO_MANY = Rule(
     "admitted-ranges-count",
-    f"an API server has at most {MOST} authorized ranges, those of the workspace and of the deployer among them",
+    f"an API server has at most {MOST} authorized ranges, those of the workspace, of the deployer and of a NAT gateway "
+    "among them",
     "aks-docs: api-server-authorized-ip-ranges.md",
 )
 RULES: tuple[Rule, ...] = (DEPLOYER, WORKSPACE, TOO_MANY)
@@ -64,11 +66,11 @@ def further_ranges(
             findings.append(DEPLOYER.error((*loc, "includeDeployer"), told, remedy))
         own = [deployer] if spec.api_server.include_deployer and deployer else []
         ranges[spec.name] = normalise([*own, *workspace])
-        count = len(normalise([*spec.api_server.authorized_ip_ranges, *ranges[spec.name]]))
+        ways_out = len(plan_nat_addresses(spec))
+        count = len(normalise([*spec.api_server.authorized_ip_ranges, *ranges[spec.name]])) + ways_out
         if count > MOST:
-            problem = (
-                f"{count} ranges after merging, {len(ranges[spec.name])} of them the workspace's and the deployer's"
-            )
+            further = len(ranges[spec.name]) + ways_out
+            problem = f"{count} ranges after merging, {further} of them the workspace's, the deployer's and the nodes'"
             remedy = f"Leave out {count - MOST} of the list, or merge them into larger ranges"
             findings.append(TOO_MANY.error((*loc, "authorizedIPRanges"), problem, remedy))
     return ranges, findings

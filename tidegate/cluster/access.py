@@ -1,15 +1,15 @@
 """Who may reach a cluster's API server: everyone, some ranges of addresses, or only the private network."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Network, collapse_addresses
 
 from tidegate.cluster.arm_id import id_form, parse_id
 from tidegate.cluster.input import ApiServerInput, ClusterInput, PrivateInput
-from tidegate.cluster.ranges import EVERYONE, MOST, is_private, normalise, read_ranges
+from tidegate.cluster.ranges import EVERYONE, MOST, is_private, read_ranges
 from tidegate.cluster.regions import plain
 from tidegate.cluster.rule import Rule
-from tidegate.cluster.spec import ApiServerSpec, ExistingNetwork, NetworkSpec, PrivateSpec
+from tidegate.cluster.spec import ApiServerSpec, CreatedNetwork, ExistingNetwork, NetworkSpec, PrivateSpec
 from tidegate.cluster.subnet_id import FORM, parse_subnet_id
 from tidegate.findings import Finding
 from tidegate.parse import Broken, Loc
@@ -91,22 +91,6 @@ def resolve_api_server(
     return _Resolver(loc, entry, production=production, network=network, broken=broken, location=region).resolve()
 
 
-def authorize(loc: Loc, *sources: Iterable[str]) -> tuple[tuple[str, ...], list[Finding]]:
-    """Merge the ranges of the config with those that are only known later; the limit is counted over all.
-
-    Raises ValueError where one is no IPv4 range.
-    """
-    merged = normalise(text for source in sources for text in source)
-    return merged, _count(loc, len(merged))
-
-
-def _count(loc: Loc, count: int) -> list[Finding]:
-    if count <= MOST:
-        return []
-    problem = f"{count} ranges are too many, after merging neighbours"
-    return [COUNT.error(loc, problem, f"Leave at most {MOST}, by wider ranges or by one address that all come from")]
-
-
 class _Resolver:
     """One run over one cluster."""
 
@@ -147,7 +131,10 @@ class _Resolver:
 
     def _check_ranges(self, merged: list[IPv4Network]) -> Iterator[Finding]:
         loc = (*self._loc, "authorizedIPRanges")
-        yield from _count(loc, len(merged))
+        if len(merged) > MOST:
+            problem = f"{len(merged)} ranges are too many, after merging neighbours"
+            remedy = f"Leave at most {MOST}, by wider ranges or by one address that all come from"
+            yield COUNT.error(loc, problem, remedy)
         if EVERYONE in merged:
             say = EVERYBODY.error if self._production else EVERYBODY.warning
             yield say(loc, "the ranges are all addresses together (0.0.0.0/0)", "Write the ranges that callers have")
@@ -155,11 +142,18 @@ class _Resolver:
             if is_private(network):
                 problem = f"{network} is private, and no caller of a public API server comes from there"
                 yield PUBLIC_RANGE.warning(loc, problem, "Write the public address that these callers leave by")
-        way_out = self._network.outbound_type if self._network else "loadBalancer"
-        if merged and EVERYONE not in merged and way_out in ("userDefinedRouting", "userAssignedNATGateway"):
+        way_out = self._way_out_elsewhere()
+        if merged and EVERYONE not in merged and way_out:
             what = "the firewall" if way_out == "userDefinedRouting" else "the NAT gateway"
             problem = f"with {way_out} the nodes call the API server from the address of {what}"
             yield WAY_OUT.note(loc, problem, "See that it is among the ranges")
+
+    def _way_out_elsewhere(self) -> str:
+        """The way out whose addresses are not made here, and so are not added to the ranges."""
+        if self._network is None or self._network.outbound_type not in ("userDefinedRouting", "userAssignedNATGateway"):
+            return ""
+        routed = self._network.outbound_type == "userDefinedRouting"
+        return "" if isinstance(self._network.place, CreatedNetwork) and not routed else self._network.outbound_type
 
     def _not_with_private(self) -> Iterator[Finding]:
         remedy = "Take it out, or take private out"

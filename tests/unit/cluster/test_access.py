@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.cluster.access import authorize, resolve_api_server
+from tidegate.cluster.access import resolve_api_server
 from tidegate.cluster.input import ClusterInput
 from tidegate.cluster.ranges import MOST, normalise
 from tidegate.cluster.spec import ApiServerSpec, CreatedNetwork, ExistingNetwork, NetworkSpec, PrivateSpec
@@ -63,15 +63,6 @@ def test_the_limit_is_counted_after_merging(count: int, fits: bool) -> None:
     assert wrong({"authorizedIPRanges": halves}) == set()
 
 
-def test_what_is_found_out_later_counts_with_the_others() -> None:
-    given_, later = [f"203.0.{n}.0/25" for n in range(MOST)], ["198.51.100.7"]
-    assert authorize(LOC, given_) == (normalise(given_), [])
-    merged, findings = authorize(LOC, given_, later)
-    assert len(merged) == MOST + 1
-    assert [finding.rule for finding in findings] == ["authorized-ranges-count"]
-    assert authorize(LOC, given_, ["203.0.0.0/24"])[1] == []
-
-
 def test_a_range_of_everyone_is_refused_in_production_and_warned_of_elsewhere() -> None:
     assert said("0.0.0.0/0") == [("authorized-ranges-everyone", "error")]
     assert said("128.0.0.0/1", "0.0.0.0/1") == [("authorized-ranges-everyone", "error")]
@@ -100,6 +91,12 @@ def test_private_ranges_are_warned_of() -> None:
 def test_another_way_out_must_be_let_in(way_out: Any, noted: bool) -> None:
     network = HUB.model_copy(update={"outbound_type": way_out})
     assert said(OFFICE, network=network) == ([("authorized-ranges-way-out", "note")] if noted else [])
+
+
+def test_the_addresses_of_a_nat_gateway_made_here_are_let_in_by_the_program() -> None:
+    assert said(OFFICE, network=MADE.model_copy(update={"outbound_type": "userAssignedNATGateway"})) == []
+    routed = MADE.model_copy(update={"outbound_type": "userDefinedRouting"})
+    assert said(OFFICE, network=routed) == [("authorized-ranges-way-out", "note")]
 
 
 # Open, in production and elsewhere

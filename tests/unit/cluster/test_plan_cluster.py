@@ -27,7 +27,7 @@ from tidegate.cluster.spec import (
 )
 
 
-def plan(further: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+def plan(further: tuple[str, ...] = (), nat: tuple[object, ...] = (), **changes: Any) -> dict[str, Any]:
     return plan_cluster(
         cluster(**changes),
         identity="the identity",
@@ -35,6 +35,7 @@ def plan(further: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
         tenant="the login's tenant",
         owner="organization/project/stack",
         further_ranges=further,
+        nat_addresses=nat,
         node_subnet="the nodes' subnet",
         api_server_subnet="the API server's subnet",
     )
@@ -72,6 +73,28 @@ def test_authorized_ranges_are_merged_with_those_found_out() -> None:
     access = ApiServerSpec(authorized_ip_ranges=("203.0.113.0/25",))
     found = plan(further=("198.51.100.7/32", "203.0.113.128/25"), api_server=access)["apiServerAccessProfile"]
     assert found["authorizedIPRanges"] == ["198.51.100.7/32", "203.0.113.0/24"]
+
+
+def test_the_addresses_of_the_nodes_come_to_the_ranges_unseen() -> None:
+    later = object()
+    found = plan(nat=(later,), api_server=ApiServerSpec(authorized_ip_ranges=("203.0.113.0/24",)))
+    assert found["apiServerAccessProfile"]["authorizedIPRanges"] == ["203.0.113.0/24", later]
+
+
+def test_an_api_server_that_everybody_reaches_stays_so() -> None:
+    assert plan(nat=("203.0.113.9/32",))["apiServerAccessProfile"]["authorizedIPRanges"] == []
+
+
+@pytest.mark.parametrize(("zone", "public"), [("system", False), ("none", True)])
+def test_without_a_private_zone_the_name_stands_in_public_dns(zone: str, public: bool) -> None:
+    # AKS refuses a private cluster that has neither (aks-docs: private-clusters.md).
+    access = ApiServerSpec(private=PrivateSpec(private_dns_zone=zone))
+    assert plan(api_server=access)["apiServerAccessProfile"]["enablePrivateClusterPublicFQDN"] is public
+
+
+@pytest.mark.parametrize(("outbound", "profile"), [("none", {"artifactSource": "Cache"}), ("loadBalancer", None)])
+def test_nodes_without_a_way_out_start_from_a_cache(outbound: Any, profile: object) -> None:
+    assert plan(network=NetworkSpec(outbound_type=outbound)).get("bootstrapProfile") == profile
 
 
 def test_a_private_api_server_has_no_ranges_and_no_public_name() -> None:

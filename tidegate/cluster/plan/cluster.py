@@ -30,6 +30,7 @@ def plan_cluster(
     tenant: object,
     owner: str,
     further_ranges: Sequence[str] = (),
+    nat_addresses: Sequence[object] = (),
     node_subnet: object = None,
     api_server_subnet: object = None,
     log_analytics: object = None,
@@ -37,7 +38,8 @@ def plan_cluster(
     """A `ManagedCluster`.
 
     `identity` is the id of the cluster's own identity, `kubelet` the kubelet's (`resourceId`, `clientId`, `objectId`);
-    `further_ranges` may reach the API server beside those of the spec; the two subnets are ids, None where there is
+    `further_ranges` may reach the API server beside those of the spec, and so may `nat_addresses`, each a /32 of the
+    nodes' own way out; the two subnets are ids, None where there is
     none; `log_analytics` is the id of the workspace that takes container logs.
     """
     group = spec.node_resource_group or node_resource_group(spec.resource_group, spec.name, spec.location)
@@ -66,8 +68,9 @@ def plan_cluster(
             "workloadIdentity": {"enabled": True},
             "imageCleaner": {"enabled": True, "intervalHours": 168},
         },
-        "apiServerAccessProfile": _api_server(spec.api_server, further_ranges, api_server_subnet),
+        "apiServerAccessProfile": _api_server(spec.api_server, further_ranges, nat_addresses, api_server_subnet),
         "networkProfile": _network(spec.network),
+        "bootstrapProfile": {"artifactSource": "Cache"} if spec.network.outbound_type == "none" else None,
         "autoUpgradeProfile": {
             "upgradeChannel": spec.upgrade.channel,
             "nodeOSUpgradeChannel": spec.upgrade.node_os_channel,
@@ -153,16 +156,20 @@ def plan_windows(upgrade: UpgradeSpec, *, cluster: str, resource_group: str) -> 
     }
 
 
-def _api_server(spec: ApiServerSpec, further_ranges: Sequence[str], subnet: object) -> Plan:
+def _api_server(
+    spec: ApiServerSpec, further_ranges: Sequence[str], nat_addresses: Sequence[object], subnet: object
+) -> Plan:
     private = spec.private
     plan: Plan = {"enablePrivateCluster": private is not None, "disableRunCommand": spec.disable_run_command}
     if private:
         plan["privateDNSZone"] = private.private_dns_zone
-        plan["enablePrivateClusterPublicFQDN"] = False
+        plan["enablePrivateClusterPublicFQDN"] = private.public_fqdn
         plan["enableVnetIntegration"] = private.vnet_integration or None
         plan["subnetId"] = (private.subnet_id or subnet) if private.vnet_integration else None
     else:
-        plan["authorizedIPRanges"] = list(normalise([*spec.authorized_ip_ranges, *further_ranges]))
+        ranges = normalise([*spec.authorized_ip_ranges, *further_ranges])
+        # Where there are none everybody is let in, and a first one would shut out all the others.
+        plan["authorizedIPRanges"] = [*ranges, *nat_addresses] if ranges else []
     return {name: value for name, value in plan.items() if value is not None}
 
 
