@@ -1,10 +1,13 @@
 """A project of its own for each test of a stack on Azure: the real engine, and strict stand-ins behind it."""
 
+import copy
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,31 @@ from cli.project import local_variables
 from tests.engine.harness import CHECKOUT, LINKED, Result
 from tests.standins.arm import Arm
 from tests.standins.cloud import CLIENT, SUBSCRIPTION, TENANT, VARIABLE, Body, Cloud
+from tests.unit.cluster.pki import issue
 
 STANDINS = CHECKOUT / "tests" / "standins" / "bin"
+
+GROUP = "scoring"
+CLUSTER = "Microsoft.ContainerService/managedClusters/main"
+
+
+def small_config(stack: "AzureStack") -> dict[str, Any]:
+    """A cluster with a fixed and an autoscaled pool, ranges and a certificate, and a registry."""
+    return {
+        "tidegate:target": "azure",
+        "tidegate:location": "westeurope",
+        "tidegate:resourceGroup": GROUP,
+        "tidegate:clusters": {
+            "main": {
+                "purpose": "DevTest",
+                "kubernetesVersion": "1.35",
+                "pools": {"cpu": {"count": 2}, "burst": {"minCount": 1, "maxCount": 4}},
+                "apiServer": {"authorizedIPRanges": ["203.0.113.0/24"]},
+                "tls": stack.certificate("first"),
+            }
+        },
+        "tidegate:registry": {"name": "scoring7421"},
+    }
 
 
 @dataclass
@@ -30,10 +56,17 @@ class AzureStack:
     """The folder of the program: the product, or a small one of a test's own."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables, e.g. those of the ARM server."""
-    cloud: Cloud = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.cloud = Cloud(self.root / "cloud")
+    cloud_root: Path | None = None
+    """The folder of the pretended Azure; by default one in the project's folder."""
+
+    @property
+    def cloud(self) -> Cloud:
+        """The pretended Azure behind it."""
+        return Cloud(self.cloud_root or self.root / "cloud")
+
+    def make(self) -> "AzureStack":
+        """Lay out the folder and the stack."""
         for name in LINKED if self.project == CHECKOUT else (".venv",):
             (self.root / name).symlink_to(CHECKOUT / name)
         names = ("Pulumi.yaml",) if self.project == CHECKOUT else ("Pulumi.yaml", "__main__.py")
@@ -43,8 +76,34 @@ class AzureStack:
         (self.root / ".tidegate" / "passphrase").write_text("test")
         self.write()
         self.pulumi("stack", "select", self.name, "--create").require()
+        return self
+
+    def copy(self, root: Path, variables: Mapping[str, str]) -> "AzureStack":
+        """The same stack in the same state in another folder, with an Azure of its own."""
+        shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        return replace(self, root=root, config=copy.deepcopy(self.config), variables=variables)
 
     # -- config
+
+    @property
+    def clusters(self) -> dict[str, Any]:
+        return self.config["tidegate:clusters"]
+
+    @property
+    def main(self) -> dict[str, Any]:
+        """The cluster of `small_config`."""
+        return self.clusters["main"]
+
+    def certificate(self, name: str) -> dict[str, str]:
+        """Write a certificate for scoring.example.com that is good for a while; the config that names it."""
+        now = datetime.now(UTC)
+        signed = issue(
+            "scoring.example.com", names=["scoring.example.com"],
+            begins=now - timedelta(days=1), ends=now + timedelta(days=90),
+        )  # fmt: skip
+        (self.root / f"{name}.pem").write_text(signed.pem)
+        (self.root / f"{name}.key").write_text(signed.key_pem)
+        return {"cname": "scoring.example.com", "certificate": f"{name}.pem", "key": f"{name}.key"}
 
     def write(self) -> None:
         path = self.root / f"Pulumi.{self.name}.yaml"
@@ -69,6 +128,8 @@ class AzureStack:
             "ARM_TENANT_ID": TENANT,
             "ARM_CLIENT_ID": CLIENT,
             "ARM_ENDPOINT": "http://127.0.0.1:9",  # refuses every connection until a test starts the ARM server
+            # A login is first looked for, and azure-identity's chain asks a link-local address for a managed identity.
+            "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "NO_PROXY": "127.0.0.1,localhost",
             **self.variables,
@@ -128,15 +189,20 @@ class AzureStack:
 
     # -- Azure
 
-    def id(self, group: str, path: str) -> str:
-        """The ARM id of `path` in a resource group, e.g. `Microsoft.ContainerService/managedClusters/a`."""
+    def id(self, path: str = CLUSTER, group: str = GROUP) -> str:
+        """The ARM id of `<type>/<name>` in a resource group."""
         return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{path}"
 
-    def azure(self, group: str, path: str) -> Body:
+    def azure(self, path: str = CLUSTER, group: str = GROUP) -> Body:
         """A resource as ARM answers; fails where there is none."""
-        return Arm(self.cloud).view(self.cloud.require(self.id(group, path)))
+        return Arm(self.cloud).view(self.cloud.require(self.id(path, group)))
 
-    def edit(self, group: str, path: str, **properties: Any) -> None:
+    def edit(self, path: str = CLUSTER, group: str = GROUP, **properties: Any) -> None:
         """Change a resource outside of Pulumi."""
-        body = self.cloud.require(self.id(group, path))
+        body = self.cloud.require(self.id(path, group))
         self.cloud.put(body["id"], {**body, "properties": {**body["properties"], **properties}})
+
+    def pools(self) -> dict[str, Body]:
+        """The properties of the cluster's pools, by their names without the hash."""
+        found = self.azure()["properties"]["agentPoolProfiles"]
+        return {pool["name"] if pool["name"] == "system" else pool["name"][:-4]: pool for pool in found}

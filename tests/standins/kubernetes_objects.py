@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
@@ -25,7 +26,7 @@ from providers.values import UNKNOWN, decode, differences, encode, plain
 from tests.standins import annotations
 from tests.standins.aks import CLUSTERS
 from tests.standins.bicep import Problem
-from tests.standins.cloud import TENANT, VARIABLE, Body, Cloud, guid
+from tests.standins.cloud import TENANT, VARIABLE, Body, Cloud
 from tests.standins.invokes import AKS_SERVER_APP, authority
 from tests.standins.plugin import Plugin, RefusedError, guarded, serve
 
@@ -332,9 +333,10 @@ def _arguments(group_version: str, kind: str) -> type | None:
 
 
 def _stored(path: Path, inputs: Properties) -> Properties:
-    before = json.loads(path.read_text()) if path.exists() else {"metadata": {"generation": 0}}
-    generation = before["metadata"]["generation"] + 1
-    made = {"uid": guid(str(path)), "generation": generation, "resourceVersion": str(generation)}
+    born: Properties = {"generation": 0, "uid": str(uuid4())}
+    before = json.loads(path.read_text())["metadata"] if path.exists() else born
+    generation = before["generation"] + 1
+    made = {"uid": before["uid"], "generation": generation, "resourceVersion": str(generation)}
     stored = {**inputs, "metadata": {**inputs["metadata"], **made}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(stored, indent=2))
