@@ -6,12 +6,14 @@ engine, resources are made in a pretended cloud with the outputs that Azure woul
 function is answered only where a stand-in knows it, and whatever a program waits for is known unless it is a preview.
 """
 
+import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import grpc
 import pulumi
 from google.protobuf import empty_pb2
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
@@ -51,6 +53,8 @@ def record(
 
     @pulumi.runtime.test
     def run() -> None:
+        # What ends a program is raised here; the tasks that it leaves behind have nothing to add when they are freed.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         program()
         root: Any = pulumi.runtime.get_root_resource()
         root.register_outputs(root.outputs)  # as the runtime does at a program's end
@@ -114,7 +118,7 @@ class Recorder(MockMonitor):
 
     def Invoke(self, request: Any) -> Any:
         with self._lock:
-            answer = self._azure.Invoke(provider_pb2.InvokeRequest(tok=request.tok, args=request.args), _Context())
+            answer = self._azure.Invoke(provider_pb2.InvokeRequest(tok=request.tok, args=request.args), _Call())
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").CopyFrom(getattr(answer, "return"))
         return response
@@ -169,6 +173,25 @@ class _Context:
     abort_with_status = abort
 
 
+class _Call:
+    """A call of a function: what it fails with goes to the program."""
+
+    def abort(self, code: Any, details: str) -> NoReturn:
+        raise _CallError(code, details)
+
+
+class _CallError(grpc.RpcError):
+    def __init__(self, code: Any, details: str) -> None:
+        super().__init__(details)
+        self._code, self._details = code, details
+
+    def code(self) -> Any:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+
 def _options(request: Any) -> Properties:
     """The options that differ from their defaults, by their names in the protocol; URNs without stack and project."""
     from_inputs = {each for urns in request.propertyDependencies.values() for each in urns.urns}
@@ -178,6 +201,7 @@ def _options(request: Any) -> Properties:
         "provider": _short(request.provider.rpartition("::")[0]),
         "protect": request.protect,
         "ignoreChanges": list(request.ignoreChanges),
+        "aliases": _aliases(request),
         "replaceOnChanges": list(request.replaceOnChanges),
         "replaceWith": [_short(each) for each in request.replace_with],
         "deletedWith": _short(request.deletedWith),
@@ -186,6 +210,12 @@ def _options(request: Any) -> Properties:
         "additionalSecretOutputs": list(request.additionalSecretOutputs),
     }
     return {name: value for name, value in options.items() if value}
+
+
+def _aliases(request: Any) -> list[str]:
+    """The former names that the program gives; without the SDK's own, which are older API versions of the type."""
+    package = request.type.partition(":")[0]
+    return [str(each) for each in request.aliases if each.urn or not each.spec.type.startswith(f"{package}:")]
 
 
 def _short(urn: str) -> str:
