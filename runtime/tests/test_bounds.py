@@ -14,8 +14,8 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scoring_servers import Server, wait_for
-from tidegate_runtime.bounds import ScoringTimeout, Slots
+from scoring_servers import Server, free_port, wait_for
+from tidegate_runtime.bounds import QueueFullError, ScoringTimeout, Slot, Slots
 
 Serve = Callable[..., Server]
 
@@ -115,6 +115,69 @@ def test_a_waiting_request_gets_the_slot_when_it_is_free(serve: Serve) -> None:
         pool.submit(post, server, {"sleep": 0.5})
         time.sleep(0.2)
         assert post(server, {}).status_code == 200
+
+
+def test_requests_run_in_the_order_in_which_they_came(serve: Serve) -> None:
+    server = serve(
+        """
+            import json, time
+
+            def init():
+                global order
+                order = []
+
+            def run(data):
+                asked = json.loads(data)
+                order.append(asked["number"])
+                time.sleep(asked["sleep"])
+                return order
+        """,
+        variables={"TIDEGATE_MAX_QUEUE_WAIT_MS": "20000"},
+    )
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(post, server, {"number": 0, "sleep": 1})
+        time.sleep(0.3)
+        rest = []
+        for number in range(1, 9):
+            rest.append(pool.submit(post, server, {"number": number, "sleep": 0.01}))
+            time.sleep(0.05)
+        assert {each.result().status_code for each in (first, *rest)} == {200}
+    assert post(server, {"number": 9, "sleep": 0}).json() == list(range(10))
+
+
+def test_without_a_gateways_stamp_many_wait_no_longer_than_one(serve: Serve) -> None:
+    server = serve(SCRIPT)
+    with ThreadPoolExecutor(25) as pool:
+        pool.submit(post, server, {"sleep": 3})
+        time.sleep(0.3)
+
+        def timed(_: int) -> tuple[int, float]:
+            started = time.monotonic()
+            return post(server, {}).status_code, time.monotonic() - started
+
+        waits = list(pool.map(timed, range(24)))
+    assert {status for status, _ in waits} == {503}
+    assert max(wait for _, wait in waits) < 2
+
+
+def test_large_bodies_that_wait_keep_threads_from_fetching_more_of_them(serve: Serve) -> None:
+    port = free_port()
+    variables = {"TIDEGATE_MAX_QUEUE_WAIT_MS": "20000"}
+    server = serve(SCRIPT, variables=variables, options=["--metrics-port", str(port)])
+
+    def waiting() -> str:
+        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        return next(line.rpartition(" ")[2] for line in lines if line.startswith("tidegate_requests_queued{"))
+
+    with ThreadPoolExecutor() as pool:
+        long = pool.submit(post, server, {"sleep": 2})
+        time.sleep(0.3)
+        large = [pool.submit(post, server, {"x": "a" * 1_000_000}) for _ in range(4)]
+        wait_for(lambda: waiting() == "1", "a large request in the queue")
+        time.sleep(0.3)
+        assert waiting() == "1"
+        assert {each.result().status_code for each in (long, *large)} == {200}
+    assert waiting() == "0"
 
 
 def test_health_is_answered_while_the_script_is_busy(serve: Serve) -> None:
@@ -217,16 +280,27 @@ class Worker:
     def __init__(self, timeout_s: float, slots: int = 1) -> None:
         self.hanging: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.ended = threading.Event()
-        self.slots = Slots(memoryview(bytearray(8 * slots)).cast("d"), timeout_s, self.hanging.put, self._end)
+        self.refused: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.waiting = 0
+        self.slots = Slots(
+            memoryview(bytearray(8 * slots)).cast("d"),
+            timeout_s,
+            tell_waiting=self._count,
+            refuse=self.refused.put,
+            answer_hanging=self.hanging.put,
+            end_worker=self._end,
+        )
         threading.Thread(target=self.slots.watch, daemon=True).start()
+
+    def _count(self, waiting: int) -> None:
+        self.waiting = waiting
 
     def _end(self) -> None:
         self.ended.set()
         threading.Event().wait()
 
     def run(self, function: Callable[[], object]) -> object:
-        slot = self.slots.take(10)
-        assert slot is not None
+        slot = self.slots.try_take()
         slot.begin(self.slots.timeout_s, "request")
         try:
             result = function()
@@ -234,7 +308,8 @@ class Worker:
         except ScoringTimeout:
             result = "timeout"
         finally:
-            self.slots.give_back(slot)
+            slot.clear()
+            assert self.slots.pass_on(slot) is None
         return result
 
 
@@ -260,14 +335,48 @@ def test_a_hanging_run_is_answered_then_its_worker_ended() -> None:
     assert worker.hanging.get_nowait() == "request"
 
 
-@given(st.integers(min_value=1, max_value=8))
-def test_as_many_slots_as_cells(count: int) -> None:
-    slots = Slots(memoryview(bytearray(8 * count)).cast("d"), 1.0, lambda _: None, lambda: None)
-    taken = [slots.take(0) for _ in range(count)]
-    assert None not in taken
-    assert slots.take(0) is None
-    slots.give_back(taken[0])
-    assert slots.take(0) is taken[0]
+@given(st.integers(min_value=1, max_value=8), st.lists(st.booleans(), max_size=50))
+def test_requests_run_first_in_first_out_and_never_more_than_there_are_slots(count: int, arrivals: list[bool]) -> None:
+    told: list[int] = []
+    slots = Slots(
+        memoryview(bytearray(8 * count)).cast("d"),
+        1.0,
+        tell_waiting=told.append,
+        refuse=lambda _: None,
+        answer_hanging=lambda _: None,
+        end_worker=lambda: None,
+    )
+    running: list[Slot] = []
+    waiting: list[int] = []
+    for number, arrives in enumerate(arrivals):
+        if arrives:
+            slot = slots.take(number, 10.0)
+            assert (slot is None) == (len(running) == count)
+            if slot is None:
+                waiting.append(number)
+            else:
+                running.append(slot)
+        elif running:
+            following = slots.pass_on(running[0])
+            assert following == (waiting.pop(0) if waiting else None)
+            if following is None:
+                running.pop(0)
+        assert len(set(map(id, running))) == len(running) <= count
+        assert (told or [0])[-1] == len(waiting)
+
+
+def test_a_request_whose_wait_is_over_is_refused_and_the_others_are_not() -> None:
+    worker = Worker(timeout_s=60)
+    slot = worker.slots.try_take()
+    assert worker.slots.take("long", 30.0) is None
+    assert worker.slots.take("short", 0.05) is None
+    assert worker.refused.get(timeout=5) == "short"
+    assert worker.waiting == 1
+    with pytest.raises(QueueFullError):
+        worker.slots.take("late", 0.0)
+    assert worker.slots.pass_on(slot) == "long"
+    assert worker.slots.pass_on(slot) is None
+    assert worker.refused.empty()
 
 
 def test_no_descriptor_is_left_behind(serve: Serve) -> None:

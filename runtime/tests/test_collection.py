@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import json
+import math
+import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tidegate_runtime.collection import Collector
 from tidegate_runtime.metrics import Counters
-from tidegate_runtime.scoreboard import Scoreboard
+from tidegate_runtime.scoreboard import COLLECTED, DROPPED, Scoreboard
 from tidegate_runtime.settings import Collection, Settings
 
 
-def collected(folder: Path, *bodies: bytes, query: str = "") -> list[dict[str, object]]:
+def new_collector(folder: Path) -> tuple[Collector, memoryview]:
+    """A collector into a folder, and its counters."""
     settings = Settings(folder / "score.py", folder, folder, replica='a "replica"')
-    counters = Counters(Scoreboard(1, 1).counters(0))
-    collector = Collector(settings, Collection(str(folder / "collected")), counters)
-    for body in bodies:
-        scope = {"QUERY_STRING": query}
-        exchange = SimpleNamespace(ran=True, arrived=1700000000.25, request_id='an "id"', body=body, scope=scope)
-        collector(exchange, 200, b'{"answer": 1}')
-    collector.stop()
+    cells = Scoreboard(1, 1).counters(0)
+    return Collector(settings, Collection(str(folder / "collected")), Counters(cells)), cells
+
+
+def exchange(body: bytes, *, query: str = "", serialized: bool = False) -> Any:
+    scope = {"QUERY_STRING": query}
+    return SimpleNamespace(
+        ran=True, arrived=1700000000.25, request_id='an "id"', body=body, scope=scope, serialized=serialized
+    )
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
     (path,) = (folder / "collected").rglob("*.jsonl")
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    return [json.loads(line, parse_constant=refuse) for line in path.read_bytes().splitlines()]
+
+
+def collected(folder: Path, *bodies: bytes, query: str = "") -> list[dict[str, Any]]:
+    collector, _ = new_collector(folder)
+    for body in bodies:
+        collector(exchange(body, query=query), 200, b'{"answer": 1}')
+    collector.stop()
+    return records(folder)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +58,16 @@ def collected(folder: Path, *bodies: bytes, query: str = "") -> list[dict[str, o
         (b'no "JSON"\n', 'no "JSON"\n'),
         (b"\xff\x00", "\ufffd\x00"),
         (b"[" * 100_000, "[" * 100_000),
+        (b"[" * 10_000, "[" * 10_000),
+        (b"  [1]  ", [1]),
+        (b"[1] [2]", "[1] [2]"),
+        (b'{"a": NaN}', '{"a": NaN}'),
+        (b'{"a": "' + b"x" * 100_000 + b'"}', {"a": "x" * 100_000}),
     ],
-    ids=["json", "lines", "unicode", "utf-16", "utf-16-le", "cut", "text", "bytes", "deep"],
+    ids=[
+        *("json", "lines", "unicode", "utf-16", "utf-16-le", "cut", "text", "bytes", "large and deep", "deep"),
+        *("spaces", "two", "nan", "large"),
+    ],
 )
 def test_any_body_is_one_line_of_json(tmp_path: Path, body: bytes, value: object) -> None:
     (record,) = collected(tmp_path, body)
@@ -60,5 +88,63 @@ def test_a_query_is_the_input_where_there_is_no_body(tmp_path: Path) -> None:
 
 
 def test_stop_writes_every_record_that_waits(tmp_path: Path) -> None:
-    records = collected(tmp_path, *(str(number).encode() for number in range(900)))
-    assert [record["input"] for record in records] == list(range(900))
+    written = collected(tmp_path, *(str(number).encode() for number in range(5000)))
+    assert [record["input"] for record in written] == list(range(5000))
+
+
+def test_what_the_server_has_serialised_is_written_as_it_was_sent(tmp_path: Path) -> None:
+    collector, _ = new_collector(tmp_path)
+    collector(exchange(b"1", serialized=True), 200, b'{"answer": 1.50}')
+    collector.stop()
+    (path,) = (tmp_path / "collected").rglob("*.jsonl")
+    assert b'"output":{"answer": 1.50}}\n' in path.read_bytes()
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError("not to be shown")
+
+
+CIRCULAR: list[Any] = []
+CIRCULAR.append(CIRCULAR)
+
+
+def test_a_record_that_json_cannot_say_is_dropped_counted_and_said_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    collector, cells = new_collector(tmp_path)
+    for value in (CIRCULAR, {(1, 2): 3}, Unprintable()):
+        collector.put(lambda value=value: {"data": value})
+    collector(exchange(b"1"), 200, b"2")
+    collector.stop()
+    assert [record["input"] for record in records(tmp_path)] == [1]
+    assert (cells[COLLECTED], cells[DROPPED]) == (1, 3)
+    assert capfd.readouterr().err.count("data collection: ") == 1
+
+
+def test_a_record_of_a_script_has_null_for_nan_and_text_for_what_json_has_no_type_for(tmp_path: Path) -> None:
+    collector, _ = new_collector(tmp_path)
+    collector.put(lambda: {"data": [[1.5, math.nan], [math.inf, Path("a")]]})
+    collector.stop()
+    assert records(tmp_path) == [{"data": [[1.5, None], [None, "a"]]}]
+
+
+def test_a_full_queue_drops_and_counts(tmp_path: Path) -> None:
+    collector, cells = new_collector(tmp_path)
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow() -> dict[str, Any]:
+        writing.set()
+        go_on.wait()
+        return {}
+
+    collector.put(slow)
+    assert writing.wait(10)
+    body = json.dumps("x" * 15_000).encode()
+    for _ in range(3000):
+        collector(exchange(body), 200, b"1")
+    dropped = cells[DROPPED]
+    go_on.set()
+    collector.stop()
+    assert 0 < dropped < 3000
+    assert cells[COLLECTED] == len(records(tmp_path)) == 3001 - dropped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tidegate_runtime import __version__, logs
-from tidegate_runtime.bounds import ScoringTimeout, Slot, Slots
+from tidegate_runtime.bounds import QueueFullError, ScoringTimeout, Slot, Slots
 from tidegate_runtime.cors import Cors
 from tidegate_runtime.identity import id_source
 from tidegate_runtime.inputs import MethodError, RequestError, Scope, argument_reader, request_headers
@@ -27,6 +26,8 @@ Runner = Callable[["Exchange", Callable[..., Any], dict[str, Any]], Any]
 """Calls the script's function with the arguments of an exchange, and may do something around it."""
 
 _ID_LIMIT = 100
+_LARGE_BYTES = 64 * 1024
+"""What a body may take in memory while its request waits and its thread fetches others."""
 _SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
 _INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 _NOT_FOUND = (
@@ -42,8 +43,8 @@ class Exchange:
     """A scoring request on its way: what it asked, and what has been measured."""
 
     __slots__ = (
-        "arrived", "body", "client_id", "headers", "proto", "queue_s", "ran", "request_id", "run_s", "scope",
-        "timed_out", "trace",
+        "arguments", "arrived", "body", "client_id", "finished", "headers", "proto", "queue_s", "ran",
+        "request_id", "run_s", "scope", "serialized", "since", "timed_out", "trace",
     )  # fmt: skip
 
     def __init__(self, proto: Any, scope: Scope) -> None:
@@ -55,9 +56,17 @@ class Exchange:
         self.headers: list[Header] = []
         """What its answer carries whatever happens: ids and the server's version."""
         self.body = b""
+        self.arguments: dict[str, Any] = {}
+        """What `run()` is called with."""
+        self.since = 0.0
+        """Since when it waits for a slot, where it does."""
+        self.finished: threading.Event | None = None
+        """Told of its answer, where a thread waits for that."""
         self.queue_s = 0.0
         self.run_s = 0.0
         self.ran = False
+        self.serialized = False
+        """Whether its answer's body is JSON of the server's own making."""
         self.timed_out = False
         self.trace: Any = None
         """What the runner keeps with it."""
@@ -98,22 +107,27 @@ class Application:
             "/swagger.json": self._describe,
         }
         self._under_way: list[None] = []
-        self.slots = Slots(deadlines, self._timeout_s, self._answer_hanging, end_worker)
+        self.slots = Slots(
+            deadlines,
+            self._timeout_s,
+            tell_waiting=counters.waiting,
+            refuse=self._refuse,
+            answer_hanging=self._answer_hanging,
+            end_worker=end_worker,
+        )
         self._output = output
         output.request_id = self._running_id
 
     def __call__(self, proto: Any, scope: Scope) -> None:
-        """Answer one request. A body that comes slowly holds its thread: Granian gives it to no other."""
+        """Take one request in. A body that comes slowly holds its thread: Granian gives it to no other."""
+        if scope["PATH_INFO"] == "/score":
+            self._score(Exchange(proto, scope))
+            return
         self._under_way.append(None)
         try:
-            if scope["PATH_INFO"] == "/score":
-                self._score(Exchange(proto, scope))
-            else:
-                self._send(proto, scope, self._other_route(scope))
+            self._send(proto, scope, self._other_route(scope))
         except Exception as error:
-            logs.write(f"{type(error).__name__} in the server\n")
-            logs.script_error(error)
-            self._send(proto, scope, error_answer(500, _INTERNAL_ERROR))
+            self._send(proto, scope, self._own_failure(error))
         finally:
             self._under_way.pop()
 
@@ -123,33 +137,76 @@ class Application:
         return not self._under_way
 
     def _score(self, exchange: Exchange) -> None:
-        try:
-            self._identify(exchange)
-            exchange.body = self._body(exchange.scope)
-            answer = self._scored(exchange)
-        except MethodError as error:
-            if exchange.scope["REQUEST_METHOD"] == "OPTIONS":
-                answer = Answer(200, [_HTML, NOT_FAILED], b"")
-            else:
-                answer = error_answer(error.status, error.message)
-        except RequestError as error:
-            answer = error_answer(error.status, error.message)
-            if error.status == 503:
-                answer.headers.append(self._retry_after)
-        self._finish(exchange, answer)
-
-    def _scored(self, exchange: Exchange) -> Answer:
-        """Wait for a slot, run the script in it, and make an answer of what it returns."""
-        arguments = self._arguments(exchange.scope, exchange.body)
-        if self._wants_headers:
-            arguments["request_headers"] = request_headers(exchange.scope)
+        """Answer a scoring request and those that have come to wait for its slot, or leave it to whoever has one."""
+        self._under_way.append(None)
+        refusal = self._admit(exchange)
+        if refusal is not None:
+            self._finish(exchange, refusal)
+            return
         try:
             slot = self.slots.try_take()
-        except queue.Empty:
-            slot = self._wait_for_slot(exchange)
+        except IndexError:
+            slot = self._take_or_wait(exchange)
+        while slot is not None:
+            try:
+                answer = self._scored(slot, exchange)
+            except Exception as error:
+                answer = self._own_failure(error)
+            self._finish(exchange, answer)
+            waiting = self.slots.pass_on(slot)
+            if waiting is None:
+                return
+            exchange = waiting
+            exchange.queue_s = max(time.time() - exchange.since, 0.0)
+
+    def _admit(self, exchange: Exchange) -> Answer | None:
+        """Read a request; the answer where it is none that the script can be asked with."""
+        scope = exchange.scope
+        try:
+            self._identify(exchange)
+            exchange.body = self._body(scope)
+            exchange.arguments = self._arguments(scope, exchange.body)
+        except MethodError as error:
+            if scope["REQUEST_METHOD"] == "OPTIONS":
+                return Answer(200, [_HTML, NOT_FAILED], b"")
+            return error_answer(error.status, error.message)
+        except RequestError as error:
+            return error_answer(error.status, error.message)
+        except Exception as error:
+            return self._own_failure(error)
+        if self._wants_headers:
+            exchange.arguments["request_headers"] = request_headers(scope)
+        return None
+
+    def _take_or_wait(self, exchange: Exchange) -> Slot | None:
+        """A slot at once, or None where the request has been left to whoever has one, or has been refused."""
+        exchange.since = _arrival(exchange)
+        # Bodies of requests that wait are in memory: large ones keep their threads from fetching more of them.
+        finished = exchange.finished = threading.Event() if len(exchange.body) > _LARGE_BYTES else None
+        try:
+            slot = self.slots.take(exchange, exchange.since + self._wait_s - time.time())
+        except QueueFullError:
+            self._refuse(exchange)
+            return None
+        if slot is None:
+            if finished is None:
+                self.slots.rest()
+            else:
+                finished.wait()
+        return slot
+
+    def _refuse(self, exchange: Exchange) -> None:
+        """Answer a request whose wait is over."""
+        exchange.queue_s = max(time.time() - exchange.since, 0.0)
+        answer = error_answer(503, "The scoring queue is full. Try again later.")
+        answer.headers.append(self._retry_after)
+        self._finish(exchange, answer)
+
+    def _scored(self, slot: Slot, exchange: Exchange) -> Answer:
+        """Run the script and make an answer of what it returns."""
         started = time.perf_counter()
         try:
-            result = self._run_in(slot, exchange, arguments)
+            result = self._run_in(slot, exchange)
         except ScoringTimeout as error:
             logs.script_error(error, exchange.request_id)
             return self._timed_out(exchange)
@@ -159,19 +216,21 @@ class Application:
         finally:
             exchange.run_s = time.perf_counter() - started
             exchange.ran = True
+            slot.clear()
             self._output.end(exchange.request_id)
-            self.slots.give_back(slot)
         try:
             answer = answer_of(result)
         except SerializationError as error:
             logs.write(f"[{exchange.request_id}] run() returned what cannot be sent as JSON: {error}\n")
             return error_answer(500, _INTERNAL_ERROR, FAILED)
+        exchange.serialized = answer.serialized
         answer.headers.append(("x-ms-run-fn-exec-ms", f"{exchange.run_s * 1000:.3f}"))
         return answer
 
-    def _run_in(self, slot: Slot, exchange: Exchange, arguments: dict[str, Any]) -> Any:
+    def _run_in(self, slot: Slot, exchange: Exchange) -> Any:
         slot.begin(self._timeout_s, exchange)
         try:
+            arguments = exchange.arguments
             result = self._run(**arguments) if self._runner is None else self._runner(exchange, self._run, arguments)
         except ScoringTimeout:
             raise
@@ -181,16 +240,6 @@ class Application:
         slot.end()
         return result
 
-    def _wait_for_slot(self, exchange: Exchange) -> Slot:
-        arrived = _arrival(exchange)
-        self._counters.waiting(1)
-        slot = self.slots.take(arrived + self._wait_s - time.time())
-        self._counters.waiting(-1)
-        exchange.queue_s = max(time.time() - arrived, 0.0)
-        if slot is None:
-            raise RequestError(503, "The scoring queue is full. Try again later.")
-        return slot
-
     def _answer_hanging(self, exchange: Exchange) -> None:
         """Answer in the place of a run that does not come back."""
         limit = self._settings.scoring_timeout_ms
@@ -198,6 +247,11 @@ class Application:
         exchange.run_s = self._timeout_s
         exchange.ran = True
         self._finish(exchange, self._timed_out(exchange))
+
+    def _own_failure(self, error: Exception) -> Answer:
+        logs.write(f"{type(error).__name__} in the server\n")
+        logs.script_error(error)
+        return error_answer(500, _INTERNAL_ERROR)
 
     def _timed_out(self, exchange: Exchange) -> Answer:
         exchange.timed_out = True
@@ -207,13 +261,20 @@ class Application:
     def _finish(self, exchange: Exchange, answer: Answer) -> None:
         """Send a scoring request's answer, count it, and tell the sinks."""
         answer.headers.extend(exchange.headers)
-        self._send(exchange.proto, exchange.scope, answer, count=False)
-        if exchange.ran:
-            self._counters.ran(answer.status, exchange.queue_s, exchange.run_s)
-        else:
-            self._counters.answered(answer.status)
-        for sink in self._sinks:
-            sink(exchange, answer.status, answer.body)
+        try:
+            self._send(exchange.proto, exchange.scope, answer, count=False)
+            if exchange.ran:
+                self._counters.ran(answer.status, exchange.queue_s, exchange.run_s)
+            else:
+                self._counters.answered(answer.status)
+            for sink in self._sinks:
+                sink(exchange, answer.status, answer.body)
+        except Exception as error:  # such as a status that HTTP cannot say
+            self._send(exchange.proto, exchange.scope, self._own_failure(error))
+        finally:
+            self._under_way.pop()
+            if exchange.finished is not None:
+                exchange.finished.set()
 
     def _send(self, proto: Any, scope: Scope, answer: Answer, *, count: bool = True) -> None:
         if self._cors is not None:

@@ -44,10 +44,9 @@ class Counters:
             cells[QUEUE + bisect_left(BUCKETS, queue_s)] += 1
             cells[QUEUE + _SUM] += queue_s
 
-    def waiting(self, change: int) -> None:
-        """A request begins (1) or ends (-1) to wait for a slot."""
-        with self._lock:
-            self._cells[WAITING] += change
+    def waiting(self, count: int) -> None:
+        """So many requests wait for a slot now."""
+        self._cells[WAITING] = count
 
     def collected(self, count: int) -> None:
         """Records have been written."""

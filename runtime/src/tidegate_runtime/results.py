@@ -23,6 +23,8 @@ class Answer(NamedTuple):
     status: int
     headers: list[Header]
     body: bytes
+    serialized: bool = False
+    """Whether the body is JSON of the server's own making: ASCII, on one line."""
 
 
 class SerializationError(Exception):
@@ -39,12 +41,23 @@ def answer_of(result: Any) -> Answer:
         body = _encode_without_nan(result, error)
     except (TypeError, RecursionError) as error:
         raise SerializationError(str(error)) from error
-    return Answer(200, [JSON, NOT_FAILED], body.encode())
+    return Answer(200, [JSON, NOT_FAILED], body.encode(), serialized=True)
 
 
 def error_answer(status: int, message: str, failed: Header = NOT_FAILED) -> Answer:
     """An error in the contract's form."""
     return Answer(status, [JSON, failed], json.dumps({"message": message}).encode())
+
+
+def without_nan(value: Any) -> Any:
+    """A value with None in the place of each NaN and infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_key_without_nan(key): without_nan(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(each) for each in value]
+    return value
 
 
 def _as_given(response: Any) -> Answer:
@@ -60,19 +73,9 @@ def _as_given(response: Any) -> Answer:
 def _encode_without_nan(result: Any, error: ValueError) -> str:
     """JSON has no NaN and no infinity; JavaScript, pandas and Go's callers expect null in their place."""
     try:
-        return _encode(_without_nan(result))
+        return _encode(without_nan(result))
     except (TypeError, ValueError, RecursionError):
         raise SerializationError(str(error)) from error
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {_key_without_nan(key): _without_nan(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(each) for each in value]
-    return value
 
 
 def _key_without_nan(key: Any) -> Any:
