@@ -1,4 +1,7 @@
-"""`tidegate cluster check`: all rules over the config of stacks on Azure, without an engine and without a login."""
+"""`tidegate cluster check`: all rules over the config of stacks on Azure, without an engine.
+
+It needs no login, except to compare quotas with a subscription's.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -8,10 +11,12 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
+from cli import capacity
 from cli.errors import CliError
 from cli.project import Project
 from tidegate.cluster.facts import rules
-from tidegate.config import from_file, target_of
+from tidegate.cluster.spec import ClusterSpec
+from tidegate.config import Environment, from_file, subscription_of, target_of
 from tidegate.findings import ConfigError, Finding
 from tidegate.lines import line_of, lines
 
@@ -22,6 +27,8 @@ class Checked:
 
     file: str
     findings: tuple[Finding, ...]
+    clusters: tuple[ClusterSpec, ...] = ()
+    """Those that are made here; none where the config has errors."""
 
     @property
     def errors(self) -> int:
@@ -29,9 +36,12 @@ class Checked:
         return sum(finding.severity == "error" for finding in self.findings)
 
 
-def check(files: Sequence[Path], root: Path) -> list[Checked]:
-    """Check each file against all rules; relative paths in them begin at `root`."""
-    return [_checked(file, root) for file in files]
+def check(files: Sequence[Path], root: Path, *, quota: bool = False) -> list[Checked]:
+    """Check each file against all rules; relative paths in them begin at `root`.
+
+    With `quota`, the login that is there is asked for the quotas of the subscription. Raises CliError where it cannot.
+    """
+    return [_checked(file, root, quota=quota) for file in files]
 
 
 def stack_files(project: Project) -> list[Path]:
@@ -48,9 +58,17 @@ def as_text(checked: Iterable[Checked]) -> str:
 
 
 def as_json(checked: Iterable[Checked]) -> str:
-    """For a program: a list of files, each with its findings."""
+    """For a program: a list of files, each with its findings and the capacity of its clusters."""
     return json.dumps(
-        [{"file": each.file, "findings": [_plain(finding) for finding in each.findings]} for each in checked], indent=2
+        [
+            {
+                "file": each.file,
+                "findings": [_plain(finding) for finding in each.findings],
+                **capacity.as_plain(each.clusters),
+            }
+            for each in checked
+        ],
+        indent=2,
     )
 
 
@@ -62,12 +80,17 @@ def as_github(checked: Iterable[Checked]) -> str:
 FORMATS: dict[str, Callable[[Iterable[Checked]], str]] = {"text": as_text, "json": as_json, "github": as_github}
 
 
-def _checked(file: Path, root: Path) -> Checked:
+def _checked(file: Path, root: Path, *, quota: bool) -> Checked:
     name = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    clusters: tuple[ClusterSpec, ...] = ()
     try:
-        findings = from_file(file, root=root).notes
+        environment = from_file(file, root=root)
     except ConfigError as error:
         findings = error.findings
+    else:
+        findings, clusters = environment.notes, _made(environment)
+        if quota and clusters:
+            findings = (*findings, *_quotas(clusters, subscription_of(file)))
     try:
         known = {path.removeprefix("config."): line for path, line in lines(file.read_text("utf-8-sig")).items()}
     except (OSError, ValueError, RecursionError, YAMLError):
@@ -78,7 +101,26 @@ def _checked(file: Path, root: Path) -> Checked:
         else finding
         for finding in findings
     )
-    return Checked(name, tuple(placed))
+    return Checked(name, tuple(placed), clusters)
+
+
+def _made(environment: Environment) -> tuple[ClusterSpec, ...]:
+    azure = environment.azure
+    return tuple(each for each in azure.clusters if isinstance(each, ClusterSpec)) if azure else ()
+
+
+def _quotas(clusters: Sequence[ClusterSpec], subscription: str | None) -> list[Finding]:
+    from tidegate.azure.arm import Arm  # noqa: PLC0415 (nobody else pays for an HTTP client)
+    from tidegate.azure.errors import AzureError  # noqa: PLC0415
+    from tidegate.azure.login import Login  # noqa: PLC0415
+    from tidegate.azure.preflight import check_quotas  # noqa: PLC0415
+
+    login = Login()
+    try:
+        with Arm(login.token) as arm:
+            return check_quotas(arm, login.subscription(subscription), clusters)
+    except AzureError as error:
+        raise CliError(f"the quotas cannot be asked for: {error}") from error
 
 
 def _text(checked: Checked) -> list[str]:
@@ -93,7 +135,7 @@ def _text(checked: Checked) -> list[str]:
         rule = rules().get(finding.rule)
         if rule:
             said.append(f"    {rule.id}: {rule.fact} ({rule.source})")
-    return said
+    return said + [f"  {line}" for line in capacity.as_text(checked.clusters)]
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -159,16 +159,25 @@ def cluster_check(
         list[Path] | None,
         typer.Argument(metavar="[FILE]...", help="Stack files; by default those of all stacks on Azure here."),
     ] = None,
+    *,
     output: Annotated[str, typer.Option("--output", "-o", help="text, json or github (annotations).")] = "text",
+    quota: Annotated[
+        bool, typer.Option("--quota", help="Compare with the subscription's quotas too, by the login that is there.")
+    ] = False,
 ) -> None:
-    """Check the config against all rules, without an engine and without a login; 1 where there is an error."""
+    """Check the config against all rules, and show the capacity of clusters, without an engine and without a login.
+
+    Exit code 1 where there is an error.
+    """
     from cli import cluster as cluster_checks  # noqa: PLC0415 (no other command pays for the rules)
 
     if output not in cluster_checks.FORMATS:
         raise CliError(f"there is no output {output!r}; known: {', '.join(cluster_checks.FORMATS)}")
     project = Project.find("")
     checked = cluster_checks.check(
-        [file.absolute() for file in files] if files else cluster_checks.stack_files(project), project.root
+        [file.absolute() for file in files] if files else cluster_checks.stack_files(project),
+        project.root,
+        quota=quota,
     )
     if text := cluster_checks.FORMATS[output](checked):
         sys.stdout.write(text + "\n")

@@ -145,6 +145,12 @@ def target_of(stack_file: Path) -> str | None:
     return target if isinstance(target, str) else None
 
 
+def subscription_of(stack_file: Path) -> str | None:
+    """The subscription that a stack's file names for azure-native, None where it names none."""
+    subscription = _config(stack_file).get("azure-native:subscriptionId")
+    return subscription if isinstance(subscription, str) else None
+
+
 class _Loader:
     """One run over one config; collects findings as it goes."""
 

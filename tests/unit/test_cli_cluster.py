@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 
 from cli import cluster
 from cli.main import app
+from tests.standins.arm_server import USAGES, ArmServer, write_answers
+from tests.standins.cloud import SUBSCRIPTION, Cloud
 from tidegate.cluster.facts import MODULES, rules
 
 BROKEN = """\
@@ -79,6 +81,55 @@ def test_annotations_are_workflow_commands_with_escaped_text(project: Path) -> N
     assert cluster.as_github([cluster.Checked("x,y", (finding,))]) == (
         "::warning file=x%2Cy,line=3,title=r::a:b: 100 %25, or%0Amore"
     )
+
+
+def test_each_sum_is_shown_with_its_terms(project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text(
+        SOUND.replace("]}}}", "]}, pools: {gpu: {vmSize: Standard_NC4as_T4_v3}}}}")
+    )
+    code, said = check()
+    assert code == 0, said
+    shown = [line.strip() for line in said.splitlines()]
+    assert "3 x 3.56 = 10.68 vCPU" in shown
+    assert "1 x 1 = 1 GPU" in shown
+    (taken,) = [line for line in said.splitlines() if "gateway proxies" in line and line.endswith("vCPU")]
+    assert taken.endswith(
+        "AKS's own pods 1 x 1 + gateway proxies (2 + 1) x 0.11 + gateway controller (1 + 1) x 0.1 = 1.53 vCPU"
+    )
+    # 10 % of a pool, rounded up, is one more node while it is upgraded.
+    assert "cores 24, standardDSv5Family 16" in said
+
+    report = json.loads(check("-o", "json")[1])[0]
+    assert [(pool["name"], pool["nodes"], pool["gives"]["gpus"]) for pool in report["clusters"][0]["pools"]] == [
+        ("system", 3, 0),
+        ("gpu", 1, 1),
+    ]
+    assert report["quota"]["westeurope"]["cores"] == 24
+
+
+def test_quotas_are_compared_by_the_login_that_is_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "Pulumi.prod.yaml").write_text(SOUND + f"  azure-native:subscriptionId: {SUBSCRIPTION}\n")
+    azure = Cloud(project / "cloud")
+    with ArmServer(azure).running() as server:
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("ARM_SUBSCRIPTION_ID", raising=False)
+        for limit, expected in ((16, 0), (15, 1)):
+            family = {"name": {"value": "standardDSv5Family"}, "currentValue": 0, "limit": limit}
+            write_answers(azure.root, USAGES, {"westeurope": {"value": [family]}})
+            code, said = check("--quota")
+            assert (code, "and its limit is 15" in said) == (expected, bool(expected)), said
+    assert check()[0] == 0, "without the option nobody is asked"
+
+
+def test_quotas_that_cannot_be_asked_for_are_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "Pulumi.prod.yaml").write_text(SOUND + f"  azure-native:subscriptionId: {SUBSCRIPTION}\n")
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "ARM_CLIENT_ID", "ARM_TENANT_ID", "ARM_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    done = CliRunner().invoke(app, ["cluster", "check", "--quota"])
+    assert isinstance(done.exception, cluster.CliError)
+    assert "az login" in str(done.exception)
 
 
 def test_a_sound_file_ends_with_zero(project: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from tidegate.cluster.node_marks import ADDONS_TAINT, GPU_TAINT
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.sizes import Size, lookup
-from tidegate.cluster.spec import PoolSpec
+from tidegate.cluster.spec import ClusterSpec, PoolSpec
 from tidegate.findings import Finding
 from tidegate.parse import Loc
 
@@ -36,17 +36,12 @@ CAPACITY = Rule(
     "all replicas, and those that an update adds, must find room while the pools are at their largest",
     "aks-docs: node-resource-reservations.md; Kubernetes: Deployments, maxSurge",
 )
-UNKNOWN = Rule(
-    "capacity-not-checked",
-    "vCPU and memory are known for the sizes in this project's table, which is a part of Azure's",
-    "tidegate/cluster/data/vm_sizes.json",
-)
 QUOTA = Rule(
     "compute-quota",
     "a subscription has so many vCPU in a region, in all and by VM family, and an upgrade's extra nodes use them too",
     "azure-compute-docs: quotas.md; aks-docs: quotas-skus-regions.md",
 )
-RULES: tuple[Rule, ...] = (PLACE, REQUEST, CAPACITY, UNKNOWN, QUOTA)
+RULES: tuple[Rule, ...] = (PLACE, REQUEST, CAPACITY, QUOTA)
 
 
 @dataclass(frozen=True)
@@ -76,6 +71,11 @@ class Demand:
     def pods(self) -> int:
         """The pods that there may be at the same time."""
         return self.replicas + self.surge
+
+    @property
+    def pods_shown(self) -> str:
+        """The same as a term of a sum: `(2 + 1)`."""
+        return f"({self.replicas} + {self.surge})" if self.surge else str(self.replicas)
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,12 @@ def reserved_memory(memory_gib: float, max_pods: int | None) -> float:
 
 
 def check_capacity(loc: Loc, pools: Sequence[PoolSpec], demands: Sequence[Demand]) -> list[Finding]:
-    """Check that the cluster at `loc` has room for `demands` beside its own pods, with its pools at their largest."""
+    """Check that the cluster at `loc` has room for `demands` beside its own pods, with its pools at their largest.
+
+    Nothing is said of pods that may run in a pool of a size that the table of sizes does not have.
+    """
     rooms = {pool.name: node_room(size, pool) for pool in pools if (size := lookup(pool.vm_size))}
-    findings = [_not_checked(loc, pool) for pool in pools if pool.name not in rooms]
+    findings: list[Finding] = []
     placed: list[tuple[Demand, frozenset[str]]] = []
     for demand in (*platform_demands(loc), *demands):
         homes = [pool for pool in pools if _takes(pool, demand)]
@@ -174,6 +177,14 @@ def quota_needed(pools: Sequence[PoolSpec]) -> Mapping[str, int]:
     return {name: vcpus for name, vcpus in sorted(needed.items()) if name and vcpus}
 
 
+def quotas_needed(clusters: Sequence[ClusterSpec]) -> Mapping[str, Mapping[str, int]]:
+    """Return what all clusters need by region: quotas are a region's, so its clusters are added up."""
+    return {
+        location: quota_needed([pool for each in clusters if each.location == location for pool in each.all_pools])
+        for location in sorted({each.location for each in clusters})
+    }
+
+
 def check_quota(
     needed: Mapping[str, int], usage: Mapping[str, Usage], *, loc: Loc = ("tidegate:clusters",)
 ) -> list[Finding]:
@@ -212,11 +223,6 @@ def _takes(pool: PoolSpec, demand: Demand) -> bool:
 def _nvidia(pool: PoolSpec) -> bool:
     size = lookup(pool.vm_size)
     return size is not None and size.gpu_vendor == "nvidia"
-
-
-def _not_checked(loc: Loc, pool: PoolSpec) -> Finding:
-    problem = f"whether pods fit into pool {pool.name} is not checked: {pool.vm_size} is not in the table of sizes"
-    return UNKNOWN.note(loc, problem)
 
 
 def _homeless(demand: Demand, pools: Sequence[PoolSpec]) -> Finding:
@@ -271,30 +277,27 @@ def _check_sum(loc: Loc, demands: Sequence[Demand], given: Sequence[tuple[PoolSp
         if asked <= there + 1e-9:
             continue
         asked_terms = [
-            f"{demand.name} {_pods(demand)} x {_number(resource.asked(demand))}"
+            f"{demand.name} {demand.pods_shown} x {number(resource.asked(demand))}"
             for demand in demands
             if resource.asked(demand)
         ]
-        given_terms = [f"{pool.name} {pool.most} x {_number(resource.given(room))}" for pool, room in given]
+        given_terms = [f"{pool.name} {pool.most} x {number(resource.given(room))}" for pool, room in given]
         problem = (
             f"pods ask for more {resource.unit} than {noun} {names} can give at the largest: asked "
-            f"{' + '.join(asked_terms)} = {_number(asked)}; given, after what AKS keeps of each node, "
-            f"{' + '.join(given_terms)} = {_number(there)}"
+            f"{' + '.join(asked_terms)} = {number(asked)}; given, after what AKS keeps of each node, "
+            f"{' + '.join(given_terms)} = {number(there)}"
         )
         remedy = "Raise count or maxCount, choose larger sizes, or lower replicas or requests"
         findings.append(CAPACITY.error(loc, problem, remedy))
     return findings
 
 
-def _pods(demand: Demand) -> str:
-    return f"({demand.replicas} + {demand.surge})" if demand.surge else str(demand.replicas)
-
-
 def _figures(values: Sequence[tuple[float, str]]) -> list[str]:
-    return [f"{_number(value)} {unit}" for value, unit in values if value]
+    return [f"{number(value)} {unit}" for value, unit in values if value]
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A figure with at most two decimals, as sums show it."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tidegate.cluster.access import resolve_api_server
 from tidegate.cluster.attach import resolve_attach
+from tidegate.cluster.capacity import check_capacity
 from tidegate.cluster.input import AzureInput, ClusterInput
 from tidegate.cluster.lifecycle import resolve_lifecycle
 from tidegate.cluster.naming import check_cluster_names, check_resource_group
@@ -168,6 +169,10 @@ class _Resolver:
         system, pools, findings = resolve_pools(
             loc, entry, purpose, self._production, self._broken, today=self._now.date()
         )
+        # Where a value is refused a default stands in its place, and a sum of those would be wrong.
+        whole = self._broken.sound(*loc, "pools") and not any(finding.severity == "error" for finding in findings)
+        if system and whole:
+            findings += check_capacity(loc, (system, *pools), ())
         network, load_balancer, more = resolve_network(loc, entry, self._broken, location=location)
         findings += more
         lifecycle, more = resolve_lifecycle(

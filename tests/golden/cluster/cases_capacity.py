@@ -37,7 +37,6 @@ CASES = [
     ("pool-capacity", "More vCPU than all nodes give", of(ADDONS, CPU, replicas=10, surge=2, cpu=3)),
     ("pool-capacity", "More memory than two pools give", of(SYSTEM, CPU, replicas=20, memory_gib=8)),
     ("pool-capacity", "More GPUs than there are", of(SYSTEM, GPU, replicas=2, surge=1, gpus=1)),
-    ("capacity-not-checked", "A size that the table does not have", of(SYSTEM, NEW)),
     ("compute-quota", "A limit that is too low", quota(0, 12)),
     ("compute-quota", "A limit of which much is used", quota(90, 100)),
 ]

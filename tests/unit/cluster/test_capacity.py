@@ -139,9 +139,10 @@ def test_pods_of_one_pool_are_not_held_against_another() -> None:
     )
 
 
-def test_a_size_that_is_not_known_is_said_and_not_guessed() -> None:
+def test_nothing_is_guessed_of_a_size_that_is_not_known() -> None:
     pools = [system(), user("new", vm_size="Standard_D4s_v9")]
-    assert broken(pools, demand(replicas=1000, cpu=100)) == ["capacity-not-checked"]
+    assert broken(pools, demand(replicas=1000, cpu=100)) == []
+    assert broken(pools, demand(replicas=1000, cpu=100, node_pool="system")) == ["request-larger-than-node"]
 
 
 # Quota.

@@ -39,6 +39,23 @@ def test_a_region_may_be_written_as_people_say_it() -> None:
     assert azure({"tidegate:location": "West Europe"}).location == "westeurope"
 
 
+def test_pools_that_cannot_even_hold_the_platform_are_refused() -> None:
+    pool = {"count": 1, "nodeTaints": ["team=a:NoSchedule"]}
+    refused = findings({"tidegate:clusters": {"scoring": {"purpose": "DevTest", "systemPool": pool}}})
+    assert {finding.rule for finding in refused} == {"pods-without-pool"}
+    assert refused[0].path == "tidegate:clusters.scoring"
+
+
+def test_capacity_is_only_looked_at_where_every_pool_is_sound() -> None:
+    tainted = {"purpose": "DevTest", "systemPool": {"nodeTaints": ["team=a:NoSchedule"]}}
+    broken = tainted | {"pools": {"cpu": {"vmSize": 4}}}
+    assert [finding.path for finding in findings({"tidegate:clusters": {"scoring": broken}})] == [
+        "tidegate:clusters.scoring.pools.cpu.vmSize"
+    ]
+    wrong = tainted | {"pools": {"cpu": {"count": 5000}}}
+    assert "pods-without-pool" not in {finding.rule for finding in findings({"tidegate:clusters": {"scoring": wrong}})}
+
+
 def test_each_resource_group_is_made_once_and_those_that_exist_are_not() -> None:
     clusters = {
         "one": SOUND["tidegate:clusters"]["scoring"] | {"resourceGroup": "ones"},
