@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--health-port", "--health_port", type=_port, help="with SEPERATE_HEALTH_ENDPOINT=true (default: 5000)")
     add("--metrics-port", type=_port, help="port for Prometheus (default: none)")
     add("--workers", "--worker_count", type=_count, help="worker processes (default: 1)")
-    add("--queue-threads", type=_count, help="threads in which requests wait for their turn (default: 1)")
+    add("--queue-threads", type=_count, help="threads that fetch requests while runs go on (default: 1)")
     add("--cors", "--access_control_allow_origins", metavar="ORIGINS", help="origins for CORS, by commas, or *")
     add("--config-file", "--config_file", metavar="FILE", help="a config.json")
     add("--appinsights_instrumentation_key", metavar="KEY", help="send telemetry to this Application Insights")

@@ -74,7 +74,7 @@ def render(settings: Settings, scoreboard: Scoreboard, *, ready: int, replaced: 
         *_metric(
             "tidegate_requests_queued",
             "gauge",
-            "Requests that a thread has picked up and that wait for a run.",
+            "Requests that a thread has fetched and that wait for a run.",
             [(labels, total[WAITING])],
         ),
         *_metric("tidegate_workers_ready", "gauge", "Workers whose init() has returned.", [(labels, ready)]),

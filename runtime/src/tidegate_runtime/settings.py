@@ -81,7 +81,7 @@ class Settings:
     max_queue_wait_ms: int = 500
     """How long a request waits for its turn before it is answered 503."""
     queue_threads: int = 1
-    """Threads in which requests wait; more than one makes the wait exact without a gateway, for speed."""
+    """Threads that fetch requests while runs go on; slow uploads and large bodies that wait hold one each."""
     max_request_bytes: int = 100 * MEBIBYTE
     strict_status: bool = False
     """Answer a scoring timeout with 504 instead of the reference server's 500."""
