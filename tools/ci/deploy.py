@@ -43,8 +43,7 @@ def main() -> None:
             pulumi = Pulumi(stack, variables)
             plan = pulumi.preview(refresh=refresh)
             against = refusal(github, plan, commit=run.commit, stack=stack)
-            # The label was asked for before the merge.
-            text = summary(plan, title=f"Deployment of {stack}", allowed=not against)
+            text = summary(plan, title=f"Deployment of {stack}")
             show(f"{text}\n**Stopped.** {against}\n" if against else text)
             if against:
                 sys.exit(f"::error::{stack} is not deployed: {against.splitlines()[0]}")

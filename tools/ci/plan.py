@@ -48,8 +48,6 @@ class Step:
     changes: tuple[Change, ...] = ()
     kept: bool = False
     """Whether what is deleted is only forgotten: the resource itself stays (retainOnDelete)."""
-    component: bool = False
-    """Whether it is only a group of others, nothing of its own."""
 
     @property
     def type(self) -> str:
@@ -64,7 +62,7 @@ class Step:
     @property
     def destructive(self) -> bool:
         """Whether something that exists goes away, for good or to be made anew."""
-        return self.op in _DESTRUCTIVE and not self.kept and not self.component
+        return self.op in _DESTRUCTIVE and not self.kept
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,11 @@ def from_preview(preview: Json, events: Iterable[Json] = (), *, failed: bool = F
     """Read the answer of `preview --json` and the events of the same run."""
     events = list(events)
     steps = sorted(
-        (_step(step) for step in _planned(preview.get("steps") or ()) if step["op"] not in _NOTHING),
+        (
+            _step(step)
+            for step in _planned(preview.get("steps") or ())
+            if step["op"] not in _NOTHING and _is_custom(step)
+        ),
         key=lambda step: (step.urn, step.op),
     )
     said = [_diagnostic(each) for each in preview.get("diagnostics") or ()]
@@ -135,7 +137,6 @@ def from_record(record: Json) -> Plan:
                 for change in each["changes"]
             ),
             each.get("kept", False),
-            each.get("component", False),
         )
         for each in record["steps"]
     )
@@ -197,9 +198,13 @@ def _planned(steps: Sequence[Json]) -> Sequence[Json]:
     return []
 
 
+def _is_custom(step: Json) -> bool:
+    """Whether it is a resource of its own; a component is only a group of others."""
+    return bool((step.get("newState") or step.get("oldState") or {}).get("custom"))
+
+
 def _step(step: Json) -> Step:
     old, new = step.get("oldState") or {}, step.get("newState") or {}
-    state = new or old
     op = step["op"]
     if op == "delete":
         changes: Iterable[Change] = ()
@@ -211,8 +216,7 @@ def _step(step: Json) -> Step:
         step["urn"],
         op,
         tuple(sorted(changes, key=lambda change: change.path)),
-        kept=bool((old or state).get("retainOnDelete")),
-        component=not state.get("custom", False),
+        kept=bool(old.get("retainOnDelete")),
     )
 
 
@@ -285,8 +289,7 @@ def _step_record(step: Step) -> Json:
         }
         for change in step.changes
     ]
-    flags = {name: True for name in ("kept", "component") if getattr(step, name)}
-    return {"urn": step.urn, "op": step.op, "changes": changes, **flags}
+    return {"urn": step.urn, "op": step.op, "changes": changes, **({"kept": True} if step.kept else {})}
 
 
 def _diagnostic(each: Json) -> Message:

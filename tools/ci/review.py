@@ -10,7 +10,9 @@ from tools.ci.comment import body_of, marker, upsert
 from tools.ci.github import GitHub, GitHubError, Run
 from tools.ci.job import flag, pull_request
 from tools.ci.plan import Plan, from_record
-from tools.ci.summary import LABEL, summary
+from tools.ci.summary import code, summary
+
+LABEL = "allow-replacement"
 
 
 def review(github: GitHub, plan: Plan, *, stack: str, run: Run, number: int | None, allowed: bool) -> list[str]:
@@ -21,7 +23,8 @@ def review(github: GitHub, plan: Plan, *, stack: str, run: Run, number: int | No
     if number is not None:
         allowed = LABEL in {label["name"] for label in github.pages(f"issues/{number}/labels")}
         foot = f"<sub>of {run.commit[:12]} by [this run]({run.link}) &middot; plan {plan.digest[:15]}</sub>"
-        text = summary(plan, title=f"Preview of {stack}", allowed=allowed, foot=foot)
+        consent = f"The label {code(LABEL)} is there." if allowed else f"That needs the label {code(LABEL)} here."
+        text = summary(plan, title=f"Preview of {stack}", consent=consent, foot=foot)
         mark = marker("preview", stack)
         upsert(
             github,

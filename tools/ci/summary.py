@@ -10,7 +10,6 @@ MOST_TEXT = 120
 """Characters of a value that are shown."""
 MOST_ROWS = 40
 """Properties of a resource that are shown."""
-LABEL = "allow-replacement"
 
 _WORDS = {
     "create": ("to create", "created"),
@@ -22,9 +21,9 @@ _WORDS = {
 _ORDER = ("replace", "create-replacement", "delete-replaced", "delete", "create", "import", "update")
 
 
-def summary(plan: Plan, *, title: str, allowed: bool = False, foot: str = "") -> str:
-    """The whole of it. `allowed` says that the label for what goes away is there."""
-    parts = [f"### {title}: {headline(plan)}", *_alarms(plan, allowed=allowed)]
+def summary(plan: Plan, *, title: str, consent: str = "", foot: str = "") -> str:
+    """The whole of it. `consent` says what it takes for something to go away."""
+    parts = [f"### {title}: {headline(plan)}", *_alarms(plan, consent)]
     if plan.steps:
         parts += [_table(plan), *(_details(step) for step in _sorted(plan.steps) if step.changes)]
     parts += _said(plan)
@@ -54,16 +53,12 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text.replace('|', chr(92) + '|') or ' '}{pad}{fence}"
 
 
-def _alarms(plan: Plan, *, allowed: bool) -> Iterator[str]:
+def _alarms(plan: Plan, consent: str) -> Iterator[str]:
     gone = plan.destructive
     if gone:
         lines = [f"> - {_WORDS.get(step.op, ('', step.op))[1]}: {code(step.name)} ({step.type})" for step in gone]
-        said = (
-            f"The label {code(LABEL)} is there, so this may be merged."
-            if allowed
-            else f"This may be merged only with the label {code(LABEL)} on the pull request."
-        )
-        head = f"> **{len(gone)} that {'exists' if len(gone) == 1 else 'exist'} would be replaced or deleted.** {said}"
+        exist = "exists" if len(gone) == 1 else "exist"
+        head = f"> **{len(gone)} that {exist} would be replaced or deleted.** {consent}".rstrip()
         yield "\n".join(["> [!CAUTION]", head, ">", *lines])
     if plan.credentials:
         yield "\n".join(["> [!CAUTION]", *(f"> {line}" for line in plan.credentials)])
