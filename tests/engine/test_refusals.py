@@ -109,11 +109,13 @@ def test_an_environment_with_a_package_that_does_not_exist_names_it(stack):
     assert not stack.pids("tidegate_runtime")
 
 
-def test_stacks_on_azure_say_that_they_are_not_built_yet(stack):
-    for name in ("dev", "prod"):
-        (stack.root / f"Pulumi.{name}.yaml").write_text("config:\n  tidegate:target: azure\n")
-        stack.pulumi("stack", "init", name).require()
-        failed = stack.pulumi("preview", "--non-interactive", "--stack", name).require_failure().output
-        assert "not built yet" in failed
-        assert "Traceback" not in failed
-        assert "to create" not in failed.replace("+ 1 to create", "")
+def test_a_stack_on_azure_gets_all_its_mistakes_at_once(stack):
+    (stack.root / "Pulumi.dev.yaml").write_text(
+        "config:\n  tidegate:target: azure\n  tidegate:location: atlantis\n  tidegate:clusters: {a: {speed: 1}}\n"
+    )
+    stack.pulumi("stack", "init", "dev").require()
+    failed = stack.pulumi("preview", "--non-interactive", "--stack", "dev").require_failure().output
+    for place in ("tidegate:location", "tidegate:resourceGroup", "tidegate:clusters.a: ", "tidegate:clusters.a.speed"):
+        assert place in failed
+    assert "Traceback" not in failed
+    assert "to create" not in failed.replace("+ 1 to create", "")
