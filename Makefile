@@ -1,5 +1,5 @@
 # What there is to do; `make up` is the one to begin with.
-.PHONY: setup setup-azure setup-dev up down test check bench golden
+.PHONY: setup setup-azure setup-dev up down test test-images check bench golden
 
 PYTHON := .venv/bin/python
 
@@ -22,7 +22,12 @@ down: setup
 	@$(PYTHON) -m tools.down
 
 test: setup-dev
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -m 'not images'
+
+# Real builds and a real registry; as root on Debian, which gets the tools that are missing.
+test-images: setup-dev
+	@tools/image-tools
+	@$(PYTHON) -m pytest -m images
 
 check: setup-dev
 	@tools/check

@@ -1,0 +1,224 @@
+"""Images by content: looked up first, built and pushed by docker-build where nobody has them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_docker_build as docker_build
+
+from tidegate.image.lookup import DigestOf, Registries, Remembered, find_image
+from tidegate.image.reference import Reference
+
+TYPES = "tidegate:image"
+CACHE = "cache"
+"""The tag under which a repository has the layers of earlier builds."""
+
+
+@dataclass(frozen=True)
+class ImageBuild:
+    """What one image is built from."""
+
+    repository: str
+    """Path in the registry, such as `tidegate/environment`."""
+    tag: str
+    """The content's own name."""
+    context: str
+    """Folder relative to the project; it is the same on every machine, since the engine compares it as text."""
+    dockerfile: str
+    """The text."""
+    platform: str = "linux/amd64"
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class RegistryLogin:
+    """A login that the builder cannot find by itself; without one it uses what `docker login` has left."""
+
+    address: str
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+    """Made secret here."""
+
+
+class LastUpdate:
+    """What the last update of this stack left behind, read from its state."""
+
+    def __init__(self, images: Mapping[str, Remembered]) -> None:
+        """Take the images by type and name of their resources, as `TYPE::NAME`."""
+        self._images = images
+
+    @classmethod
+    def read(cls) -> "LastUpdate":
+        """Ask the engine; one call, no request to a registry."""
+        parts = (pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())
+        answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": "/".join(parts)})
+        found: dict[str, Remembered] = {}
+        for urn, resource in answer.value["outputs"].items():
+            kind, name = resource["type"], urn.rpartition("::")[2]
+            if kind.startswith(f"{TYPES}:") and (remembered := _remembered(resource["outputs"])):
+                found[f"{kind}::{name}"] = remembered
+        return cls(found)
+
+    def image(self, kind: str, name: str) -> Remembered | None:
+        """What is left of one image."""
+        return self._images.get(f"{kind}::{name}")
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """What all images of a stack share: where they are looked for, and how they are pushed."""
+
+    registries: Registries
+    digest_of: DigestOf
+    last: LastUpdate
+    logins: Sequence[RegistryLogin] = ()
+
+
+class _Image(pulumi.ComponentResource):
+    """An image by content.
+
+    `reference` is what a pod names, with the digest; `built` says whether this stack declares the build.
+    """
+
+    reference: pulumi.Output[str]
+    digest: pulumi.Output[str]
+    built: bool
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        build: ImageBuild,
+        source: ImageSource,
+        *,
+        build_args: Mapping[str, pulumi.Input[str]],
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
+        super().__init__(kind, name, None, opts)
+        found = find_image(
+            build.repository, build.tag, source.registries, source.last.image(kind, name), source.digest_of
+        )
+        self.built = found is None
+        if found:
+            self.digest = pulumi.Output.from_input(found.digest)
+        else:
+            self.digest = self._build(name, build, source, build_args, after)
+        place = Reference(found.registry if found else source.registries.own, build.repository)
+        self.reference = self.digest.apply(lambda digest: str(place.at(digest)))
+        self.register_outputs(
+            {
+                "tag": build.tag,
+                "digest": self.digest,
+                "reference": self.reference,
+                "built": self.built,
+            }
+        )
+
+    def _build(
+        self,
+        name: str,
+        build: ImageBuild,
+        source: ImageSource,
+        build_args: Mapping[str, pulumi.Input[str]],
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Output[str]:
+        repository = f"{source.registries.own}/{build.repository}"
+        cache = f"{repository}:{CACHE}"
+        image = docker_build.Image(
+            f"{name}.build",
+            push=True,
+            build_on_preview=False,  # it defaults to true, and a preview would then write the cache
+            tags=[f"{repository}:{build.tag}"],
+            context=docker_build.BuildContextArgs(location=build.context),
+            dockerfile=docker_build.DockerfileArgs(inline=build.dockerfile),
+            platforms=[docker_build.Platform(build.platform)],
+            build_args=build_args or None,
+            labels=dict(build.labels) or None,
+            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
+            cache_to=[
+                docker_build.CacheToArgs(
+                    registry=docker_build.CacheToRegistryArgs(
+                        ref=cache, mode=docker_build.CacheMode.MAX, ignore_error=True
+                    )
+                )
+            ],
+            registries=[
+                docker_build.RegistryArgs(
+                    address=login.address, username=login.username, password=pulumi.Output.secret(login.password)
+                )
+                for login in source.logins
+            ]
+            or None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(after),
+                # A delete would take the digest out of the registry, though others may run it: issue 606 of
+                # pulumi-docker-build. `tidegate image prune` knows who does.
+                retain_on_delete=True,
+            ),
+        )
+        return image.digest
+
+
+class EnvironmentImage(_Image):
+    """The image of an environment: base, packages and scoring server, without code and models.
+
+    `after` has to be there first, such as the registry.
+    """
+
+    TYPE = f"{TYPES}:EnvironmentImage"
+
+    def __init__(
+        self,
+        name: str,
+        build: ImageBuild,
+        source: ImageSource,
+        *,
+        build_args: Mapping[str, pulumi.Input[str]] | None = None,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(self.TYPE, name, build, source, build_args=build_args or {}, after=after, opts=opts)
+
+
+class VersionImage(_Image):
+    """The image of a version: a thin layer with code and models over its environment's image.
+
+    Its Dockerfile names that image by the build argument `ENVIRONMENT`.
+    """
+
+    TYPE = f"{TYPES}:VersionImage"
+
+    def __init__(
+        self,
+        name: str,
+        build: ImageBuild,
+        source: ImageSource,
+        *,
+        environment: EnvironmentImage,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        arguments = {"ENVIRONMENT": environment.reference}
+        super().__init__(self.TYPE, name, build, source, build_args=arguments, after=after, opts=opts)
+
+
+def images_of(stack: str) -> Mapping[str, str]:
+    """What another stack ran: its output `images`, `repository:tag` to the reference with the digest.
+
+    A stack's outputs are those of its last update that went through, so what failed there is not among them.
+    """
+    parts = (pulumi.get_organization(), pulumi.get_project(), stack)
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": "/".join(parts)})
+    return answer.value["outputs"].get("images") or {}
+
+
+def _remembered(outputs: Mapping[str, Any]) -> Remembered | None:
+    """What a component registered; None where its last update did not come so far."""
+    reference, tag = outputs.get("reference"), outputs.get("tag")
+    if not reference or not tag:
+        return None
+    parsed = Reference.parse(reference)
+    return Remembered(Reference(parsed.registry, parsed.repository, tag, parsed.digest), bool(outputs.get("built")))
