@@ -5,7 +5,8 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.digest import copy_sha256, file_sha256, records_sha256
@@ -13,6 +14,33 @@ from tidegate.digest import copy_sha256, file_sha256, records_sha256
 
 class ContentError(Exception):
     """Content that is missing, cannot be held by a model, or is not what its digest says; `str()` is for a user."""
+
+
+@dataclass(frozen=True)
+class ContentFile:
+    """One file of a model."""
+
+    path: str
+    """Posix, relative to the model's folder; of a file alone its name."""
+    source: Path
+    size: int
+    """Bytes."""
+    sha256: str
+    """64 hex digits of the file's bytes."""
+
+
+def content_files(path: Path) -> tuple[ContentFile, ...]:
+    """The files of a model, sorted by path, each read once. Raises ContentError as `content_digest` does."""
+    found = _folder_files(path) if path.is_dir() else [(path.name, _regular(path))]
+    return tuple(ContentFile(name, file, file.stat().st_size, file_sha256(file)) for name, file in found)
+
+
+def digest_of(files: Iterable[ContentFile], *, folder: bool) -> str:
+    """What `content_digest` says of a folder with these files, or of the one file."""
+    if folder:
+        return _folder_digest((file.path, file.sha256) for file in files)
+    (file,) = files
+    return f"sha256:{file.sha256}"
 
 
 def content_digest(path: Path) -> str:
@@ -77,10 +105,10 @@ def _copy(path: Path, copy: Path) -> str:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         written.append((name, copy_sha256(file, target)))
-    return _folder_digest(iter(written))
+    return _folder_digest(written)
 
 
-def _folder_digest(records: Iterator[tuple[str, str]]) -> str:
+def _folder_digest(records: Iterable[tuple[str, str]]) -> str:
     return f"sha256:{records_sha256(sorted(records))}"
 
 
