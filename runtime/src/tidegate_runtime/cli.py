@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,10 @@ from pathlib import Path
 from tidegate_runtime import logs
 from tidegate_runtime.server import serve
 from tidegate_runtime.settings import Settings, SettingsError, from_environment
+from tidegate_runtime.worker import EXIT_SCRIPT_FAILED
+
+DEFAULT_CONTENT_DIR = "/var/azureml-app"
+"""Where TIDEGATE_CONTENT is laid out unless TIDEGATE_CONTENT_DIR says otherwise; v1's place for models and code."""
 
 _REFERENCE = "azureml-inference-server-http"
 
@@ -36,6 +41,14 @@ def azmlinfsrv() -> object:
 
 
 def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    if order := environment.get("TIDEGATE_CONTENT"):
+        from tidegate_runtime.content import ContentError  # noqa: PLC0415 (of use here alone)
+
+        try:
+            environment = {**environment, **_fetched(order, environment)}
+        except ContentError as error:
+            logs.say(str(error))
+            return EXIT_SCRIPT_FAILED
     try:
         settings = read_settings(arguments, environment)
     except SettingsError as error:
@@ -44,6 +57,20 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     if settings.without_effect:
         logs.say(f"without effect on this server: {', '.join(settings.without_effect)}")
     return serve(settings)
+
+
+def _fetched(order: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Fetch what the script needs, and name it by the variables that say where it is."""
+    from tidegate_runtime.content import fetch  # noqa: PLC0415 (of use here alone)
+
+    # The first process of a container ignores a SIGTERM that it does not handle.
+    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        found = fetch(order, Path(environment.get("TIDEGATE_CONTENT_DIR") or DEFAULT_CONTENT_DIR))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    places = {"AZUREML_MODEL_DIR": found.model_dir, "AZUREML_SOURCE_DIRECTORY": found.source_dir}
+    return {name: str(place) for name, place in places.items() if place}
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
