@@ -236,7 +236,7 @@ class GitHubServer:
 
     def _list_runs(self, found: re.Match[str], query: Json, _: None) -> Json:
         runs = [run for run in self.runs if run["head_sha"] == query.get("head_sha", run["head_sha"])]
-        runs = [run for run in runs if run["path"].endswith(f"/{found[1]}")]
+        runs = [run for run in runs if run["path"] == f".github/workflows/{found[1]}"]
         return {"total_count": len(runs), "workflow_runs": _page(runs[::-1], query)}
 
     def _list_artifacts(self, found: re.Match[str], query: Json, _: None) -> Json:

@@ -39,8 +39,8 @@ def artifact(stack: str) -> str:
 def reviewed(github: GitHub, commit: str, stack: str) -> Reviewed:
     """The plan of the newest preview of `commit` itself, else of the pull request that it came in by.
 
-    Only a run of the workflow's own file counts, and only where it passed: an artifact of the same name can be made by
-    any workflow. Raises NotReviewedError.
+    Only a run of the workflow preview counts, and only where it passed: an artifact of the same name can be made by any
+    workflow. Raises NotReviewedError.
     """
     for head, what in _heads(github, commit):
         runs = [run for run in _runs(github, head) if run["conclusion"] in _JUDGED]
@@ -64,8 +64,7 @@ def _heads(github: GitHub, commit: str) -> Iterator[tuple[str, str]]:
 
 
 def _runs(github: GitHub, head: str) -> list[Json]:
-    answer = github.pages(f"actions/workflows/{WORKFLOW}/runs", "workflow_runs", head_sha=head)
-    return [run for run in answer if run["head_sha"] == head and run["path"].endswith(f"/{WORKFLOW}")]
+    return list(github.pages(f"actions/workflows/{WORKFLOW}/runs", "workflow_runs", head_sha=head))
 
 
 def _read(content: bytes, stack: str) -> Plan:
