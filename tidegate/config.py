@@ -27,6 +27,7 @@ from tidegate.endpoint.rules import (
 )
 from tidegate.endpoint.spec import EndpointSpec, GatewaySpec, GivenKeys, KeyRotation, VersionSpec
 from tidegate.findings import ConfigError, Finding
+from tidegate.image.inputs import PLATFORM
 from tidegate.model.rules import MOST_MODELS, Registry
 from tidegate.model.spec import ModelRef, ModelSpec
 from tidegate.names import ENDPOINT
@@ -61,6 +62,8 @@ class Environment:
     """Sorted by name and number."""
     endpoints: tuple[EndpointSpec, ...] = ()
     """Sorted by name."""
+    image_platform: str = PLATFORM
+    """What images are for: `linux/amd64`, whatever the machine is."""
     azure: "AzureSpec | None" = None
     """What stands under the endpoints on Azure; None for other targets."""
     notes: tuple[Finding, ...] = ()
@@ -182,6 +185,7 @@ class _Loader:
             stack=stack,
             target=target,
             production=production,
+            image_platform=self._input.image_platform or PLATFORM,
             azure=azure,
             gateway=GatewaySpec(**gateway.model_dump(exclude_none=True) if gateway else {}),
             models=self._registry.models,
@@ -272,7 +276,7 @@ class _Loader:
         return Settings(reversed(layers), unread=unread)
 
     def _version(self, loc: Loc, version: VersionInput, settings: Settings) -> VersionSpec | None:
-        inference, findings = resolve_inference(settings, self._root)
+        inference, findings = resolve_inference(settings, self._root, native=self._input.target != "local")
         deployment, more = resolve_deployment(settings)
         findings += more
         if self._input.target is not None:

@@ -9,6 +9,7 @@ from tidegate.model.input import ModelEntry
 from tidegate.parse import Input
 
 Target = Literal["local", "azure"]
+ImagePlatform = Literal["linux/amd64", "linux/arm64"]
 
 AZURE_KEYS = frozenset(
     f"tidegate:{key}"
@@ -32,6 +33,9 @@ class StackInput(Input):
 
     target: Target | None = Field(None, alias="tidegate:target", description="Where the endpoints run. Required.")
     production: bool | None = Field(None, alias="tidegate:production", description="Stricter rules; default false.")
+    image_platform: ImagePlatform | None = Field(
+        None, alias="tidegate:imagePlatform", description="What images are built for; default linux/amd64."
+    )
     gateway: GatewayInput | None = Field(None, alias="tidegate:gateway")
     models: dict[str, ModelEntry] | None = Field(None, alias="tidegate:models", description="Models by name.")
     endpoints: dict[str, EndpointInput] | None = Field(

@@ -7,19 +7,24 @@ from pathlib import Path
 
 from providers.local.virtual_environment import build_environment
 from tidegate.cache import cache_folder
-from tidegate.image.key import environment_key
+from tidegate.endpoint.spec import InferenceSpec, VersionSpec
+from tidegate.image.inputs import PLATFORM, image_inputs
+from tidegate.image.lock import FILE, read
 from tidegate.image.python import read_conda
 from tidegate.image.server import server_version
-from tidegate.targets.local import PLATFORM
 
 
 def python_of(root: Path, conda_file: Path, progress: Callable[[str], None]) -> Path:
     """The interpreter of the environment that a conda file describes, built where the cache does not have it yet."""
     environment, _ = read_conda((root / conda_file).read_text(), file=str(conda_file))
     server = root / "runtime"
-    key = environment_key(environment, base="", docker_steps=(), platform=PLATFORM, server=server_version(server))
+    trained = VersionSpec(
+        name="train",
+        inference=InferenceSpec(entry_script="train.py", source=root / conda_file.parent, python=environment),
+    )
+    inputs = image_inputs(trained, read(root / FILE), PLATFORM, server=server_version(server))
     folder = build_environment(
-        key,
+        inputs.key,
         python=environment.python,
         requirements=environment.requirements,
         server=server,

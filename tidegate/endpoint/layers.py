@@ -78,7 +78,11 @@ class Settings:
 
 EXCLUSIVE: tuple[tuple[Loc, ...], ...] = (
     (("environment", "python", "condaDependencies"), ("environment", "python", "condaDependenciesFile")),
-    (("environment", "docker", "baseImage"), ("environment", "docker", "baseDockerfile")),
+    (
+        ("environment", "docker", "baseImage"),
+        ("environment", "docker", "baseDockerfile"),
+        ("environment", "docker", "buildContext"),
+    ),
     (("numReplicas",), ("autoScaler",)),
 )
 """Who writes one of a group takes the others of the layers below out: it is the same question answered anew."""

@@ -1,13 +1,17 @@
 """From a version's merged settings to what it runs and how: files found, defaults filled in."""
 
 import posixpath
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tidegate.endpoint.layers import Layer, Settings
 from tidegate.endpoint.spec import AutoScalerSpec, DeploymentSpec, InferenceSpec, LivenessSpec
 from tidegate.findings import Finding
+from tidegate.image.base import BaseDockerfileError, dockerfile_images
 from tidegate.image.python import PythonEnvironment, read_conda, read_conda_document, read_requirements
+from tidegate.image.reference import Reference, ReferenceFormatError
 from tidegate.parse import key_path
 from tidegate.paths import display, kind, locate
 
@@ -19,25 +23,30 @@ _DEFAULT = DeploymentSpec()
 _SCALER = AutoScalerSpec()
 
 
-def resolve_inference(settings: Settings, root: Path) -> Resolved:
-    """Find the code and read the Python environment; None where that cannot be done, with the reasons."""
+def resolve_inference(settings: Settings, root: Path, *, native: bool = False) -> Resolved:
+    """Find the code and read the environment; None where that cannot be done, with the reasons.
+
+    `native` says whether the target's environments can hold conda packages that are no Python packages.
+    """
     source, findings = _source_directory(settings)
     if findings or not settings.sound("sourceDirectory"):
         return None, findings
     entry, findings = _entry_script(settings, source)
-    python, more = _python(settings, source, root)
+    python, more = _python(settings, source, root, native=native)
     steps, others = _docker_steps(settings, source)
-    findings += more + others + _one_base(settings) + _variables(settings)
+    base, of_base = _base(settings, source)
+    findings += more + others + of_base + _variables(settings)
     if entry is None:
         return None, findings
     environment = settings.value.environment
-    docker = environment.docker if environment else None
     spec = InferenceSpec(
         entry_script=entry.relative_to(source).as_posix() if source else entry.name,
         source=source or entry,
         python=python,
         docker_steps=steps,
-        base_image=(docker.base_image if docker else None) or "",
+        base_image=base.image,
+        base_dockerfile=base.dockerfile,
+        build_context=base.context,
         environment_variables=(environment.environment_variables if environment else None) or {},
     )
     return spec, findings
@@ -158,7 +167,9 @@ def _entry_script(settings: Settings, source: Path | None) -> tuple[Path | None,
     return path, findings
 
 
-def _python(settings: Settings, source: Path | None, root: Path) -> tuple[PythonEnvironment, list[Finding]]:
+def _python(
+    settings: Settings, source: Path | None, root: Path, *, native: bool
+) -> tuple[PythonEnvironment, list[Finding]]:
     environment = settings.value.environment
     python = environment.python if environment else None
     text = python.conda_dependencies_file if python else None
@@ -168,7 +179,8 @@ def _python(settings: Settings, source: Path | None, root: Path) -> tuple[Python
         if text is not None:
             problem = "condaDependencies and condaDependenciesFile are both given"
             return PythonEnvironment(), [origin.finding(_INLINE, problem, "Take one of them out")]
-        return read_conda_document(document, file=origin.file, path=key_path((*origin.base, *_INLINE)))
+        place = key_path((*origin.base, *_INLINE))
+        return read_conda_document(document, file=origin.file, path=place, native=native)
     if text is None:
         return PythonEnvironment(), []
     path, findings = _file(settings, _FILE, text, source)
@@ -179,8 +191,12 @@ def _python(settings: Settings, source: Path | None, root: Path) -> tuple[Python
     except (OSError, UnicodeDecodeError):
         problem = f'"{text}" cannot be read as text in UTF-8'
         return PythonEnvironment(), [settings.origin(*_FILE).finding(_FILE, problem, "Save it as such")]
-    read = read_requirements if path.suffix == ".txt" else read_conda
-    return read(content, file=display(path, root))
+    file = display(path, root)
+    return (
+        read_requirements(content, file=file)
+        if path.suffix == ".txt"
+        else read_conda(content, file=file, native=native)
+    )
 
 
 def _docker_steps(settings: Settings, source: Path | None) -> tuple[tuple[str, ...], list[Finding]]:
@@ -209,13 +225,89 @@ def _file(
     return None, [origin.finding(loc, f'there is no file "{text}"', f"Write a path from {place}")]
 
 
-def _one_base(settings: Settings) -> list[Finding]:
-    docker = settings.value.environment.docker if settings.value.environment else None
-    if docker is None or docker.base_image is None or docker.base_dockerfile is None:
-        return []
-    loc = ("environment", "docker", "baseDockerfile")
-    problem = "baseImage and baseDockerfile are both given"
-    return [settings.origin(*loc).finding(loc, problem, "Take one of them out")]
+@dataclass(frozen=True)
+class _Base:
+    image: str = ""
+    dockerfile: str = ""
+    context: Path | None = None
+
+
+def _base(settings: Settings, source: Path | None) -> tuple[_Base, list[Finding]]:
+    """What the image is made on: exactly one of three, or none for the default (rule I5)."""
+    environment = settings.value.environment
+    docker = environment.docker if environment else None
+    if docker is None:
+        return _Base(), []
+    written = [key for key in _BASES if settings.written(*_DOCKER, key)]
+    if len(written) > 1:
+        loc = (*_DOCKER, written[-1])
+        problem = f"{', '.join(written[:-1])} and {written[-1]} are both given"
+        return _Base(), [settings.origin(*loc).finding(loc, problem, "Leave one of them")]
+    if docker.base_image is not None:
+        return _base_image(settings, docker.base_image)
+    if docker.base_dockerfile is not None:
+        return _base_dockerfile(settings, docker.base_dockerfile, source)
+    return _build_context(settings, source) if docker.build_context else (_Base(), [])
+
+
+_DOCKER = ("environment", "docker")
+_BASES = ("baseImage", "baseDockerfile", "buildContext")
+
+
+def _base_image(settings: Settings, text: str) -> tuple[_Base, list[Finding]]:
+    loc = (*_DOCKER, "baseImage")
+    try:
+        Reference.parse(text)
+    except ReferenceFormatError as error:
+        remedy = "Write registry/repository:tag, or registry/repository@sha256:..."
+        return _Base(), [settings.origin(*loc).finding(loc, f'"{text}" {error}', remedy)]
+    return _Base(image=text), []
+
+
+def _base_dockerfile(settings: Settings, given: str, source: Path | None) -> tuple[_Base, list[Finding]]:
+    loc = (*_DOCKER, "baseDockerfile")
+    if re.match(r"\s*(FROM|ARG)\s|\s*#|[^\n]*\n", given, re.IGNORECASE):  # v1's files hold the text itself
+        return _read_dockerfile(settings, loc, given, None)
+    path, findings = _file(settings, loc, given, source)
+    return _read_dockerfile(settings, loc, path, None) if path else (_Base(), findings)
+
+
+def _build_context(settings: Settings, source: Path | None) -> tuple[_Base, list[Finding]]:
+    environment = settings.value.environment
+    given = environment.docker.build_context if environment and environment.docker else None
+    location = given.location if given else None
+    kind_of = given.location_type if given else None
+    at = (*_DOCKER, "buildContext")
+    loc = (*at, "location")
+    origin = settings.origin(*at)
+    if location is None:
+        return _Base(), [origin.finding(at, "the folder is missing", "Write location: and a folder")]
+    if (kind_of or "local").lower() != "local" or "://" in location:
+        problem = "only a folder of this project can be a build context"
+        return _Base(), [origin.finding(loc, problem, "Copy its files into the project, and name the folder")]
+    folder = locate(source or origin.folder, location)
+    if kind(folder) != "folder":
+        return _Base(), [origin.finding(loc, f'there is no folder "{location}"', _where(origin))]
+    name = (given.dockerfile_path if given else None) or "Dockerfile"
+    path = locate(folder, name)
+    if kind(path) != "file" or not path.is_relative_to(folder):
+        place = (*at, "dockerfilePath")
+        return _Base(), [origin.finding(place, f'there is no file "{name}" in "{location}"', "Write it from there")]
+    return _read_dockerfile(settings, at, path, folder)
+
+
+def _read_dockerfile(
+    settings: Settings, loc: tuple[str, ...], given: Path | str, context: Path | None
+) -> tuple[_Base, list[Finding]]:
+    origin = settings.origin(*loc)
+    try:
+        text = given if isinstance(given, str) else given.read_text("utf-8-sig")
+        dockerfile_images(text)
+    except (OSError, UnicodeDecodeError):
+        return _Base(), [origin.finding(loc, "the Dockerfile cannot be read as text in UTF-8", "Save it as such")]
+    except BaseDockerfileError as error:
+        return _Base(), [origin.finding(loc, f"line {error.line}: {error.problem}", error.remedy)]
+    return _Base(dockerfile=text, context=context), []
 
 
 def _variables(settings: Settings) -> list[Finding]:

@@ -199,6 +199,7 @@ NOT_ON_ONE_MACHINE: tuple[tuple[str, ...], ...] = (
     ("environment", "inferencingStackVersion"),
     ("environment", "docker", "baseImage"),
     ("environment", "docker", "baseDockerfile"),
+    ("environment", "docker", "buildContext"),
     ("environment", "docker", "baseImageRegistry"),
     ("environment", "docker", "arguments"),
     ("environment", "docker", "sharedVolumes"),

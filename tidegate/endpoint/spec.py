@@ -81,6 +81,11 @@ class InferenceSpec(_Spec):
     python: PythonEnvironment = PythonEnvironment()
     docker_steps: tuple[str, ...] = ()
     base_image: str = ""
+    """Empty for the default one, and where `base_dockerfile` is given."""
+    base_dockerfile: str = ""
+    """The text of a Dockerfile, given alone or with its folder."""
+    build_context: Path | None = None
+    """Absolute: the folder with the files for `base_dockerfile`, where one is given."""
     environment_variables: Mapping[str, str] = {}
 
 

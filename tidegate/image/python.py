@@ -53,9 +53,11 @@ class PythonEnvironment(BaseModel):
     """PEP 508, in the order of the file, each followed by its `--hash` options."""
     channels: tuple[str, ...] = ()
     """Conda channels as given; a target without conda leaves them aside."""
+    native: tuple[str, ...] = ()
+    """Conda packages that are no Python packages (`cudatoolkit=11.8`), as given but for white space; images only."""
 
 
-def read_conda(text: str, *, file: str) -> tuple[PythonEnvironment, list[Finding]]:
+def read_conda(text: str, *, file: str, native: bool = False) -> tuple[PythonEnvironment, list[Finding]]:
     """Read the text of a conda environment file (YAML).
 
     Its pip part and those conda packages that are Python packages become requirements. Packages of Azure ML whose
@@ -65,6 +67,8 @@ def read_conda(text: str, *, file: str) -> tuple[PythonEnvironment, list[Finding
     Args:
         text: the file's content; it may be anything.
         file: the file's path, for the findings.
+        native: whether the target's environments can hold conda packages that are no Python packages; where they
+            cannot, each is an error.
 
     Returns:
         What could be read, and everything that was found; the environment is of use where no finding is an error.
@@ -76,21 +80,24 @@ def read_conda(text: str, *, file: str) -> tuple[PythonEnvironment, list[Finding
         return PythonEnvironment(), [Finding("", f"is not YAML: {what}", "Correct the line", file=file, line=line)]
     except (YAMLError, ValueError) as error:  # control characters; numbers and dates that are none
         return PythonEnvironment(), [Finding("", f"is not YAML: {str(error).splitlines()[0]}", file=file)]
-    return read_conda_document(document, file=file)
+    return read_conda_document(document, file=file, native=native)
 
 
-def read_conda_document(document: object, *, file: str, path: str = "") -> tuple[PythonEnvironment, list[Finding]]:
+def read_conda_document(
+    document: object, *, file: str, path: str = "", native: bool = False
+) -> tuple[PythonEnvironment, list[Finding]]:
     """Read conda dependencies that are already parsed, such as `environment.python.condaDependencies` of v1.
 
     Args:
         document: mappings, lists and plain values; lines are reported for those that ruamel.yaml loaded round-trip.
         file: the file it stands in; empty for the stack config.
         path: its key path there; the paths of the findings begin with it.
+        native: as for `read_conda`.
 
     Returns:
         As `read_conda`.
     """
-    return _CondaReader(file, path).read(document)
+    return _CondaReader(file, path, native=native).read(document)
 
 
 def read_requirements(text: str, *, file: str) -> tuple[PythonEnvironment, list[Finding]]:
@@ -185,9 +192,11 @@ class _Packages:
 class _CondaReader:
     """Reads one conda document."""
 
-    def __init__(self, file: str, path: str) -> None:
+    def __init__(self, file: str, path: str, *, native: bool) -> None:
         self._file = file
         self._path = path
+        self._takes_native = native
+        self._native: list[str] = []
         self._packages = _Packages(file)
         self._python: list[str] = []
 
@@ -209,7 +218,10 @@ class _CondaReader:
             elif key not in {"name", "prefix", "platforms"}:
                 self._report(str(key), line, f"{_shown(key)} is not a key of a conda file", _FORM)
         environment = PythonEnvironment(
-            python=",".join(self._python), requirements=self._packages.requirements(), channels=channels
+            python=",".join(self._python),
+            requirements=self._packages.requirements(),
+            channels=channels,
+            native=tuple(self._native),
         )
         return environment, self._packages.findings
 
@@ -255,6 +267,8 @@ class _CondaReader:
             return
         if name == "python":
             self._python_version(text, specifier, place, line)
+        elif not is_python_package(name) and self._takes_native:
+            self._native.append(" ".join(text.split()))
         elif not is_python_package(name):
             self._report(place, line, f"'{name}' is a conda package that is no Python package", _NO_CONDA)
         elif name != "pip":

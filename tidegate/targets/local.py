@@ -11,7 +11,8 @@ from typing import Any
 
 from tidegate.config import Environment
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
-from tidegate.image.key import environment_key
+from tidegate.image.inputs import image_inputs
+from tidegate.image.lock import FILE, Lock, read
 from tidegate.image.server import server_version
 from tidegate.image.snapshot import take_snapshot
 from tidegate.model.content import content_digest
@@ -19,9 +20,6 @@ from tidegate.model.spec import ModelSpec
 from tidegate.targets.local_paths import state_folder
 
 Inputs = dict[str, Any]
-
-PLATFORM = "linux/amd64"
-"""The platform in the environments' keys: the one that images are built for, whatever the laptop is."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,37 @@ class LocalPlan:
 
 def plan_local(environment: Environment, *, root: Path) -> LocalPlan:
     """What to run for `environment`; `root` is the project's folder, which holds the scoring server and the state."""
-    server = server_version(root / "runtime")
-    environments: dict[str, Inputs] = {}
-    endpoints = tuple(_endpoint(endpoint, server, root, environments) for endpoint in environment.endpoints)
+    environments = _Environments(root, read(root / FILE), environment.image_platform)
+    endpoints = tuple(_endpoint(endpoint, environments) for endpoint in environment.endpoints)
     return LocalPlan(
         host={"state": str(state_folder(root, environment.stack))},
         gateway={"address": environment.gateway.address, "port": environment.gateway.port},
         models={f"{model.name}:{model.number}": _model(model) for model in environment.models},
-        environments=environments,
+        environments=environments.inputs,
         endpoints=endpoints,
     )
+
+
+class _Environments:
+    """The environments of a plan, each once, by its key: the key that its image has on other targets."""
+
+    def __init__(self, root: Path, lock: Lock, platform: str) -> None:
+        self.inputs: dict[str, Inputs] = {}
+        self._runtime = root / "runtime"
+        self._server = server_version(self._runtime)
+        self._lock = lock
+        self._platform = platform
+
+    def add(self, version: VersionSpec) -> str:
+        """Add a version's environment and return its key."""
+        of_image = image_inputs(version, self._lock, self._platform, server=self._server)
+        self.inputs[of_image.key] = {
+            "key": of_image.key,
+            "python": of_image.python.python,
+            "requirements": list(of_image.python.requirements),
+            "server": str(self._runtime),
+        }
+        return of_image.key
 
 
 def _model(model: ModelSpec) -> Inputs:
@@ -78,10 +97,8 @@ def _model(model: ModelSpec) -> Inputs:
     return inputs | _described(model.description, model.tags)
 
 
-def _endpoint(endpoint: EndpointSpec, server: str, root: Path, environments: dict[str, Inputs]) -> EndpointPlan:
-    deployments = {
-        version.name: _deployment(endpoint, version, server, root, environments) for version in endpoint.versions
-    }
+def _endpoint(endpoint: EndpointSpec, environments: _Environments) -> EndpointPlan:
+    deployments = {version.name: _deployment(endpoint, version, environments) for version in endpoint.versions}
     route: Inputs = {
         "endpoint": endpoint.name,
         "auth": endpoint.auth,
@@ -116,23 +133,8 @@ def _keys(endpoint: EndpointSpec) -> dict[str, Inputs]:
     return keys
 
 
-def _deployment(
-    endpoint: EndpointSpec, version: VersionSpec, server: str, root: Path, environments: dict[str, Inputs]
-) -> DeploymentPlan:
+def _deployment(endpoint: EndpointSpec, version: VersionSpec, environments: _Environments) -> DeploymentPlan:
     inference, deployment = version.inference, version.deployment
-    key = environment_key(
-        inference.python,
-        base=inference.base_image,
-        docker_steps=inference.docker_steps,
-        platform=PLATFORM,
-        server=server,
-    )
-    environments[key] = {
-        "key": key,
-        "python": inference.python.python,
-        "requirements": list(inference.python.requirements),
-        "server": str(root / "runtime"),
-    }
     inputs: Inputs = {
         "endpoint": endpoint.name,
         "version": version.name,
@@ -148,7 +150,9 @@ def _deployment(
     }
     models = tuple(f"{model.name}:{model.number}" for model in version.models)
     return DeploymentPlan(
-        inputs={name: value for name, value in inputs.items() if value not in ([], {})}, models=models, environment=key
+        inputs={name: value for name, value in inputs.items() if value not in ([], {})},
+        models=models,
+        environment=environments.add(version),
     )
 
 

@@ -16,11 +16,20 @@ class ImageRegistry(Input):
     password: SecretStr | None = None
 
 
+class BuildContext(Input):
+    """A folder with a Dockerfile and the files that it copies."""
+
+    location_type: str | None = Field(None, description="Accepted from v1's files where it is local.")
+    location: str | None = Field(None, description="The folder. Required.")
+    dockerfile_path: str | None = Field(None, description="From that folder; default Dockerfile.")
+
+
 class Docker(Input):
     """What the image is made on; has no meaning on the local target, which runs no images."""
 
-    base_image: str | None = Field(None, description="Not together with baseDockerfile.")
-    base_dockerfile: str | None = Field(None, description="Not together with baseImage.")
+    base_image: str | None = Field(None, description="One of baseImage, baseDockerfile and buildContext.")
+    base_dockerfile: str | None = Field(None, description="A Dockerfile's path, or its text.")
+    build_context: BuildContext | None = Field(None, description="For a Dockerfile that copies files.")
     base_image_registry: ImageRegistry | None = None
     enabled: bool | None = None
     arguments: list[str] | None = None
