@@ -1,0 +1,1 @@
+"""What images of versions are made from."""

@@ -1,0 +1,51 @@
+"""What the image of a version is made from, kept in the state so that a preview can say what has changed."""
+
+from typing import ClassVar
+
+from providers.kind import TEXT, TEXT_MAP, TEXTS, Call, Kind, Properties
+from tidegate.image.changes import changes
+
+CONTENTS = {
+    "key": TEXT,
+    "base": TEXT,
+    "dockerfile": TEXT,
+    "context": TEXT,
+    "dockerSteps": TEXTS,
+    "python": TEXT,
+    "requirements": TEXTS,
+    "native": TEXTS,
+    "channels": TEXTS,
+    "platform": TEXT,
+    "server": TEXT,
+    "code": TEXT,
+    "models": TEXT_MAP,
+}
+_REMADE = {
+    "environment": "the environment's image is made anew",
+    "code": "the environment's image is kept, the layer with the code is made anew",
+    "models": "the environment's image is kept, the layer with the models is made anew",
+}
+
+
+class Contents(Kind):
+    """A record without a side effect: its inputs are a version's contents, as `tidegate.image.record` gives them."""
+
+    type = "tidegate-serving:image:Contents"
+    inputs: ClassVar = {"version": TEXT, **CONTENTS}
+
+    def notices(self, old: Properties, new: Properties) -> list[str]:
+        """What has changed, and which image is made anew for it."""
+        if not old:
+            return []
+        found = changes(old, new)
+        if not found:
+            return []
+        # What changes the environment comes first, and makes everything over it anew.
+        return [f"{new['version']}: {_REMADE[found[0].part]}: {'; '.join(change.text for change in found)}"]
+
+    def create(self, call: Call, new: Properties) -> tuple[str, Properties]:
+        """Nothing is made."""
+        return new["version"], dict(new)
+
+    def delete(self, call: Call, identity: str, outputs: Properties) -> None:
+        """Nothing was made."""
