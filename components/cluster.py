@@ -9,7 +9,7 @@ import pulumi_azure_native as azure_native
 from components.azure import assign_role, register, user_identity, user_kubeconfig
 from components.cluster_network import ClusterNetwork
 from components.registry import Registry
-from components.resources import ReplacementGuard
+from components.resources import ReplacementGuard, SystemPool
 from tidegate.cluster.plan.access import (
     MANAGED_IDENTITY_OPERATOR,
     NETWORK_CONTRIBUTOR,
@@ -21,6 +21,7 @@ from tidegate.cluster.plan.access import (
 from tidegate.cluster.plan.cluster import (
     ignored,
     plan_cluster,
+    plan_first_pool,
     plan_guard,
     plan_windows,
     pool_version,
@@ -63,7 +64,7 @@ class Cluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:Cluster", name, None, opts)
-        login = azure_native.authorization.get_client_config_output()
+        login = azure_native.authorization.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self))
         self.spec, self._name, self._network = spec, name, network
         self.subscription_id = login.subscription_id
         identity = user_identity(f"{name}.control-plane", spec, "control-plane", parent=self, after=after)
@@ -120,6 +121,8 @@ class Cluster(pulumi.ComponentResource):
         )
         if registry is not None:
             registry.let_pull(f"{name}.pull", cluster=spec.name, principal=kubelet.object_id, parent=self)
+        first = plan_first_pool(spec, plan, subscription=subscription_id)
+        SystemPool(f"{name}.system", first, self._with_cluster())
         self._register_pools()
         self.register_outputs({"id": self.cluster.id})
 

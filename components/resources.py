@@ -73,6 +73,12 @@ class ReplacementGuard(Resource):
     type_name = "tidegate-serving:azure:ReplacementGuard"
 
 
+class SystemPool(Resource):
+    """What can change of the pool that a cluster was made with."""
+
+    type_name = "tidegate-serving:azure:SystemPool"
+
+
 class ClusterAttachment(Resource):
     """The use of a cluster that exists."""
 
@@ -86,3 +92,9 @@ class ClusterAttachment(Resource):
         "kubeletObjectId",
         "apiServerAddress",
     )
+
+
+class ComputeDetachment(Resource):
+    """The end of a compute target."""
+
+    type_name = "tidegate-serving:azure:ComputeDetachment"

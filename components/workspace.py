@@ -6,12 +6,16 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.azure import register
-from tidegate.cluster.plan.workspace import plan_compute
+from components.resources import ComputeDetachment
+from tidegate.cluster.plan.workspace import plan_compute, plan_detachment
 from tidegate.cluster.spec import LoadBalancerSpec, Purpose, WorkspaceSpec
 
 
 class WorkspaceCompute(pulumi.ComponentResource):
-    """One cluster as a compute target: `name` is its name in the workspace too."""
+    """One cluster as a compute target: `name` is its name in the workspace too.
+
+    `cluster` is the cluster's id; `subscription_id` the workspace's subscription, the login's own by default.
+    """
 
     def __init__(
         self,
@@ -23,6 +27,7 @@ class WorkspaceCompute(pulumi.ComponentResource):
         purpose: Purpose,
         front: LoadBalancerSpec | None = None,
         front_subnet: pulumi.Input[str] | None = None,
+        subscription_id: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:WorkspaceCompute", name, None, opts)
@@ -35,10 +40,16 @@ class WorkspaceCompute(pulumi.ComponentResource):
             front=front,
             front_subnet=front_subnet,
         )
-        register(
+        target = register(
             azure_native.machinelearningservices.Compute,
             f"{name}.compute",
             plan,
-            pulumi.ResourceOptions(parent=self),
+            # azure-native cannot say to Azure that the cluster stays: the detachment takes the target away.
+            pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        ComputeDetachment(
+            f"{name}.detachment",
+            plan_detachment(workspace, name=name, cluster=cluster, subscription=subscription_id),
+            pulumi.ResourceOptions(parent=self, depends_on=[target]),
         )
         self.register_outputs({})

@@ -51,9 +51,17 @@ def late_kinds() -> dict[str, Callable[[], Kind]]:
     def late(module: str, name: str) -> Callable[[], Kind]:
         return lambda: getattr(import_module(f"providers.azure.{module}"), name)(session())
 
+    def stored(module: str, name: str) -> Callable[[], Kind]:
+        return lambda: getattr(import_module(f"providers.models.{module}"), name)(session())
+
     return {
+        "tidegate-serving:models:Model": stored("model", "Model"),
+        "tidegate-serving:models:Code": stored("code", "Code"),
+        "tidegate-serving:image:Contents": lambda: import_module("providers.image.contents").Contents(),
         "tidegate-serving:azure:ReplacementGuard": late("replacement_guard", "ReplacementGuard"),
         "tidegate-serving:azure:ClusterAttachment": late("cluster_attachment", "ClusterAttachment"),
+        "tidegate-serving:azure:SystemPool": late("system_pool", "SystemPool"),
+        "tidegate-serving:azure:ComputeDetachment": late("compute_detachment", "ComputeDetachment"),
     }
 
 

@@ -106,6 +106,7 @@ class _Platform:
                 purpose=spec.purpose,
                 front=spec.load_balancer,
                 front_subnet=network.subnets[front] if network and front else None,
+                subscription_id=self._subscription,
             )
         return described, cluster.kubeconfig
 
@@ -127,6 +128,7 @@ class _Platform:
                 cluster=facts.output("resourceId"),
                 location=facts.output("location"),
                 purpose=spec.purpose,
+                subscription_id=self._subscription,
             )
         described: Described = {
             "id": facts.output("resourceId"),

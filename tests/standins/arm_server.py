@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.standins import aks, bicep
 from tests.standins.aks import CLUSTERS
 from tests.standins.arm import Arm
 from tests.standins.cloud import SUBSCRIPTION, TOKEN, ArmError, Body, Cloud, arm_type
@@ -80,8 +81,15 @@ class ArmServer:
             raise ArmError(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
         if method == "PATCH" and path.lower().endswith(TAGS.lower()):
             return self._patch_tags(path[: -len(TAGS)], query["api-version"], headers, body)
-        if method != "GET":
-            raise ArmError(405, "MethodNotAllowed", f"{method} {path}")
+        match method, arm_type(path):
+            case "PUT", aks.POOLS:
+                return self._put_pool(path, query["api-version"], body)
+            case "DELETE", "Microsoft.MachineLearningServices/workspaces/computes":
+                return self._delete_compute(path, query)
+            case "GET", _:
+                pass
+            case _:
+                raise ArmError(405, "MethodNotAllowed", f"{method} {path}")
         return self._get(path, query["api-version"])
 
     def _get(self, path: str, version: str) -> Any:
@@ -100,6 +108,25 @@ class ArmServer:
         self._meet(path, "get")
         _version(arm_type(path), version)
         return self._arm.get(path)
+
+    def _put_pool(self, path: str, version: str, body: bytes) -> Body:
+        _version(aks.POOLS, version)
+        given = json.loads(body)
+        kind = by_arm(aks.POOLS)
+        assert kind is not None
+        assert kind.resource is not None
+        faults = [str(each) for each in bicep.check(kind.resource, {**given, "name": path.rpartition("/")[2]})]
+        if faults:
+            raise ArmError(400, "InvalidParameter", "; ".join(faults))
+        return self._arm.put(path, given, create=False)
+
+    def _delete_compute(self, path: str, query: Mapping[str, str]) -> Body:
+        _version(arm_type(path), query["api-version"])
+        if query.get("underlyingResourceAction") != "Detach":
+            raise ArmError(400, "BadArgument", "underlyingResourceAction has to be Detach for what is attached.")
+        self._arm.get(path)
+        self._arm.delete(path)
+        return {}
 
     def _of_location(self, subscription: str, provider: str, location: str, what: str, *, version: str) -> Any:
         self._subscription(subscription)

@@ -103,6 +103,9 @@ class AzureNative(Plugin):
 
     @guarded
     def Delete(self, request: Any, context: Any) -> Any:
+        if _kind(request.urn).token == "machinelearningservices:Compute":
+            # The plugin sends no query parameters but the version, and Azure requires this one.
+            raise RefusedError(str(ArmError(400, "BadArgument", "underlyingResourceAction is required.")))
         try:
             self._arm.delete(request.id)
         except ArmError as error:

@@ -20,7 +20,9 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from providers.azure.cluster_attachment import ClusterAttachment
+from providers.azure.compute_detachment import ComputeDetachment
 from providers.azure.replacement_guard import ReplacementGuard
+from providers.azure.system_pool import SystemPool
 from providers.kind import Kind, object_failures
 from providers.values import UNKNOWN, Secret, decode, encode, plain
 from tests.standins.azure_native import AzureNative
@@ -31,7 +33,9 @@ Properties = dict[str, Any]
 Recorded = dict[str, Any]
 """One resource: `type`, `name`, `inputs`, `options`; what is secret in the inputs is a `Secret`."""
 
-_OWN: Mapping[str, type[Kind]] = {kind.type: kind for kind in (ReplacementGuard, ClusterAttachment)}
+_OWN: Mapping[str, type[Kind]] = {
+    kind.type: kind for kind in (ReplacementGuard, SystemPool, ClusterAttachment, ComputeDetachment)
+}
 
 
 def record(

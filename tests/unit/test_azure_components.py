@@ -319,7 +319,9 @@ def test_several_clusters_in_groups_of_their_own(register: Register) -> None:
 def test_an_attached_cluster_is_described_like_one_made_here(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path)
     theirs = f"{GROUPS}/others/providers/Microsoft.ContainerService/managedClusters/theirs"
-    cloud.put(theirs, {"properties": {"fqdn": "theirs.example", "provisioningState": "Succeeded"}})
+    cloud.put(
+        theirs, {"properties": {"fqdn": "theirs.example", "provisioningState": "Succeeded", "resourceUID": "theirs"}}
+    )
     spec = AttachedClusterSpec(
         name="them", purpose="DevTest", subscription_id=None, resource_group="others", cluster_name="theirs"
     )

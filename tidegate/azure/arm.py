@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -97,11 +97,23 @@ class Arm:
         """Change what `body` names; returns when Azure is done."""
         return self._change("PATCH", path, api_version, body)
 
+    def delete(self, path: str, api_version: str, **query: str) -> None:
+        """Remove what is at `path`; returns when Azure is done. No error where nothing is."""
+        try:
+            self._finish(self._send("DELETE", self._url(f"{path}?{urlencode(query)}" if query else path, api_version)))
+        except ArmError as error:
+            if error.status != 404:
+                raise
+
     def _change(self, method: str, path: str, api_version: str, body: Mapping[str, object]) -> Json:
         answer = self._send(method, self._url(path, api_version), body)
+        return self.get(path, api_version) if self._finish(answer) else _json(answer)
+
+    def _finish(self, answer: httpx.Response) -> bool:
+        """Wait until Azure is done with what it has accepted; says whether there was anything to wait for."""
         operation, location = answer.headers.get("azure-asyncoperation"), answer.headers.get("location")
         if answer.status_code not in (201, 202) or not (operation or location):
-            return _json(answer)
+            return False
         until = time.monotonic() + OPERATION_PATIENCE_S
         while True:
             asked = _seconds(answer.headers.get("retry-after"))
@@ -111,13 +123,13 @@ class Arm:
                 state = _json(answer)
                 match str(state.get("status", "")).lower():
                     case "succeeded":
-                        return self.get(path, api_version)
+                        return True
                     case "failed" | "canceled":
                         raise _refusal(409, state, self._bearer())
                     case _:
                         continue
             if answer.status_code != 202:
-                return self.get(path, api_version)
+                return True
 
     def _send(self, method: str, url: str, body: Mapping[str, object] | None = None) -> httpx.Response:
         if urlsplit(url)[:2] != urlsplit(self._endpoint)[:2]:

@@ -20,11 +20,7 @@ class Immutable:
 
 _BORN = "it is fixed when the cluster is made"
 _CIDR = "every service and pod has its address from it"
-_INLINE = "azure-native does not change the pool that a cluster was made with"
-_SYSTEM_POOL = (
-    "az aks nodepool changes the pool system where it can be changed, with the old value left in the config; or put a "
-    "pool of mode System under pools beside it"
-)
+_SYSTEM_POOL = "leave it as it is, and put a pool of mode System of the new shape under pools beside it"
 _BY_UPDATE = "az aks update {}, then pulumi refresh and the new value in the config"
 
 IMMUTABLE: Mapping[str, tuple[Immutable, ...]] = {
@@ -80,19 +76,6 @@ IMMUTABLE: Mapping[str, tuple[Immutable, ...]] = {
         ),
         Immutable(
             "apiServerAccessProfile.subnetId", "AKS cannot move the API server to another subnet", unplanned=True
-        ),
-        *(
-            Immutable(f"agentPoolProfiles[0].{name}", _INLINE, _SYSTEM_POOL)
-            for name in (
-                "count",
-                "enableAutoScaling",
-                "maxCount",
-                "minCount",
-                "nodeLabels",
-                "nodeTaints",
-                "tags",
-                "upgradeSettings",
-            )
         ),
         *(
             Immutable(f"agentPoolProfiles[0].{name}", "AKS fixes it when a pool is made", _SYSTEM_POOL, unplanned=True)

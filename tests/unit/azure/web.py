@@ -55,7 +55,7 @@ class Web:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_PUT = do_PATCH = do_POST = _serve  # noqa: N815 (the base class's names)
+            do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = _serve  # noqa: N815 (the base class's names)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
                 pass

@@ -10,6 +10,7 @@ from tidegate.cluster.plan.cluster import (
     ignored,
     kubernetes_version,
     plan_cluster,
+    plan_first_pool,
     plan_guard,
     plan_windows,
     pool_version,
@@ -186,6 +187,32 @@ def test_azure_keeps_the_first_pool_unless_a_replacement_is_allowed() -> None:
 def test_the_guard_asks_in_the_given_subscription() -> None:
     assert "subscriptionId" not in plan_guard(cluster(), plan())
     assert plan_guard(cluster(), plan(), subscription="s")["subscriptionId"] == "s"
+
+
+def test_the_first_pool_is_looked_at_again_after_every_change_of_its_cluster() -> None:
+    spec = cluster()
+    before = plan_first_pool(spec, plan())
+    assert plan_first_pool(spec, plan()) == before
+    changed = plan_first_pool(spec, plan(tags={"a": "b"}))
+    assert {name for name in before if before[name] != changed[name]} == {"clusterRevision"}
+    # What is only known later does not change the revision; nor does what azure-native never sends again.
+    later = plan() | {"identity": object(), "agentPoolProfiles": []}
+    other = plan() | {"identity": object(), "agentPoolProfiles": [{"count": 9}]}
+    assert plan_first_pool(spec, later) == plan_first_pool(spec, other)
+
+
+def test_the_first_pool_follows_the_clusters_version() -> None:
+    spec = cluster(kubernetes_version="1.36.2")
+    assert plan_first_pool(spec, plan())["pool"]["orchestratorVersion"] == "1.36"
+    assert "orchestratorVersion" not in plan_first_pool(cluster(), plan())["pool"]
+
+
+def test_the_first_pool_has_no_count_where_the_autoscaler_owns_it() -> None:
+    assert plan_first_pool(cluster(), plan())["pool"]["count"] == 3
+    autoscaled = cluster(system_pool=SYSTEM.model_copy(update={"min_count": 3, "max_count": 5}))
+    pool = plan_first_pool(autoscaled, plan())["pool"]
+    assert "count" not in pool
+    assert (pool["enableAutoScaling"], pool["minCount"], pool["maxCount"]) == (True, 3, 5)
 
 
 def test_windows_have_the_names_that_aks_looks_for() -> None:

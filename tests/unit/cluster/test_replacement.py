@@ -4,10 +4,11 @@ import pytest
 
 from tests.unit.cluster.specs import SYSTEM
 from tests.unit.cluster.test_plan_cluster import plan
+from tidegate.cluster.plan.pools import CHANGED_IN_PLACE
 from tidegate.cluster.replacement import IMMUTABLE, guarded, immutable, unplanned
 from tidegate.cluster.spec import ApiServerSpec, NetworkSpec, PrivateSpec
 
-SYSTEM_OF_FIVE = SYSTEM.model_copy(update={"count": 5})
+LARGER = SYSTEM.model_copy(update={"vm_size": "Standard_D8s_v5"})
 IN_ZONES = SYSTEM.model_copy(update={"availability_zones": ("1", "2")})
 
 
@@ -22,7 +23,7 @@ IN_ZONES = SYSTEM.model_copy(update={"availability_zones": ("1", "2")})
         ({"network": NetworkSpec(dns_service_ip="10.0.0.11")}, "networkProfile.dnsServiceIP"),
         ({"network": NetworkSpec(pod_cidr="10.8.0.0/16")}, "networkProfile.podCidr"),
         ({"network": NetworkSpec(outbound_type="managedNATGateway")}, "networkProfile.outboundType"),
-        ({"system_pool": SYSTEM_OF_FIVE}, "agentPoolProfiles[0].count"),
+        ({"system_pool": LARGER}, "agentPoolProfiles[0].vmSize"),
         ({"system_pool": IN_ZONES}, "agentPoolProfiles[0].availabilityZones"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -69,7 +70,7 @@ def test_a_path_stands_once_in_the_table() -> None:
         assert len(paths) == len(set(paths)), kind
 
 
-def test_the_guarded_fields_of_the_system_pool_are_fields_that_are_sent() -> None:
+def test_every_field_of_the_first_pool_is_watched_changed_in_place_or_constant() -> None:
     every = {
         "availability_zones": ("1",),
         "node_labels": {"a": "b"},
@@ -80,8 +81,9 @@ def test_the_guarded_fields_of_the_system_pool_are_fields_that_are_sent() -> Non
         "min_count": 3,
         "max_count": 5,
     }
-    sent = plan(system_pool=SYSTEM.model_copy(update=every))["agentPoolProfiles"][0]
+    sent = plan(system_pool=SYSTEM.model_copy(update=every))["agentPoolProfiles"][0].keys()
     watched = {path.partition("].")[2] for path in guarded(plan()) if path.startswith("agentPoolProfiles[0].")}
-    assert watched <= sent.keys()
     constant = {"name", "mode", "type", "osType", "kubeletDiskType", "enableNodePublicIP", "enableUltraSSD"}
-    assert sent.keys() - watched == constant | {"scaleDownMode", "scaleSetPriority"}
+    constant |= {"scaleDownMode", "scaleSetPriority"}
+    assert watched.isdisjoint(CHANGED_IN_PLACE)
+    assert sent == watched | set(CHANGED_IN_PLACE) | constant

@@ -1,13 +1,15 @@
 """The managed cluster itself, and when Azure may upgrade it."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.cluster.plan.names import node_resource_group
-from tidegate.cluster.plan.pools import plan_system_pool
+from tidegate.cluster.plan.pools import plan_system_pool, plan_system_pool_changes
 from tidegate.cluster.ranges import normalise
 from tidegate.cluster.replacement import guarded, unplanned
-from tidegate.cluster.spec import ApiServerSpec, ClusterSpec, NetworkSpec, UpgradeSpec, Window
+from tidegate.cluster.spec import SYSTEM_POOL, ApiServerSpec, ClusterSpec, NetworkSpec, UpgradeSpec, Window
 
 Plan = dict[str, Any]
 
@@ -136,6 +138,21 @@ def plan_guard(spec: ClusterSpec, cluster: Mapping[str, object], *, subscription
     if version and "kubernetesVersion" not in ignored(spec):
         guard["kubernetesVersion"] = version
     return guard
+
+
+def plan_first_pool(spec: ClusterSpec, cluster: Mapping[str, object], *, subscription: str | None = None) -> Plan:
+    """A `SystemPool` of a planned cluster; without a `subscription` it is one of the login's own."""
+    sent = {name: value for name, value in cluster.items() if name != "agentPoolProfiles"}
+    # What is only known later does not change by itself: a word stands in for it.
+    text = json.dumps(sent, sort_keys=True, default=lambda _: "later")
+    plan: Plan = {
+        "resourceGroup": spec.resource_group,
+        "cluster": spec.name,
+        "name": SYSTEM_POOL,
+        "pool": plan_system_pool_changes(spec.system_pool, version=pool_version(spec)),
+        "clusterRevision": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }
+    return plan | ({"subscriptionId": subscription} if subscription else {})
 
 
 def plan_windows(upgrade: UpgradeSpec, *, cluster: str, resource_group: str) -> dict[str, Plan]:

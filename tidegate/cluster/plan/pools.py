@@ -12,6 +12,18 @@ OVERLAY_MAX_PODS = 250
 """AKS's own default with Azure CNI overlay, sent so that it is not mistaken for a change (aks-docs:
 concepts-network-azure-cni-overlay.md)."""
 
+CHANGED_IN_PLACE = (
+    "count",
+    "enableAutoScaling",
+    "maxCount",
+    "minCount",
+    "nodeLabels",
+    "nodeTaints",
+    "tags",
+    "upgradeSettings",
+)
+"""What can change in a pool that is there, beside its version (AgentPool's PUT; aks-docs: manage-node-pools.md)."""
+
 _BASE_LENGTH = 8
 _HASH_LENGTH = 4
 
@@ -51,6 +63,18 @@ def immutable_fields(pool: PoolSpec) -> Plan:
 def plan_system_pool(pool: PoolSpec, *, subnet: object = None) -> Plan:
     """The entry of `agentPoolProfiles` with which a cluster is born; `subnet` is the id of the cluster's own."""
     return {"name": azure_name(pool), **_profile(pool, subnet)}
+
+
+def plan_system_pool_changes(pool: PoolSpec, *, version: str | None) -> Plan:
+    """What Azure changes of the first pool while it is there, by ARM's names; empty where there shall be none.
+
+    The autoscaler owns the count where there is one. `version` is the Kubernetes version that the pool follows.
+    """
+    profile = _profile(pool, None)
+    changes: Plan = {name: profile.get(name, "") for name in CHANGED_IN_PLACE}
+    if pool.autoscaled:
+        del changes["count"]
+    return changes | ({"orchestratorVersion": version} if version else {})
 
 
 def plan_pool(

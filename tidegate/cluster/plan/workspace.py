@@ -38,3 +38,14 @@ def plan_compute(
             "properties": properties,
         },
     }
+
+
+def plan_detachment(workspace: WorkspaceSpec, *, name: str, cluster: object, subscription: str | None = None) -> Plan:
+    """A `ComputeDetachment` of the target `name`; without a `subscription` the workspace is in the login's own."""
+    plan: Plan = {
+        "resourceGroup": workspace.resource_group,
+        "workspace": workspace.name,
+        "compute": name,
+        "cluster": cluster,
+    }
+    return plan | ({"subscriptionId": subscription} if subscription else {})
