@@ -1,4 +1,4 @@
-"""Images by content: looked up first, built and pushed by docker-build where nobody has them."""
+"""Images by content: looked up first, built and pushed by docker-build where nobody has them (rules I2, I6, I7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +134,7 @@ class _Image(pulumi.ComponentResource):
             context=docker_build.BuildContextArgs(location=build.context),
             dockerfile=docker_build.DockerfileArgs(inline=build.dockerfile),
             platforms=[docker_build.Platform(build.platform)],
-            build_args=build_args or None,
+            build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},  # two builds of one content: one digest
             labels=dict(build.labels) or None,
             cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
             cache_to=[
@@ -205,11 +205,18 @@ class VersionImage(_Image):
         super().__init__(self.TYPE, name, build, source, build_args=arguments, after=after, opts=opts)
 
 
-def images_of(stack: str) -> Mapping[str, str]:
-    """What another stack ran: its output `images`, `repository:tag` to the reference with the digest.
+def export_images(images: Mapping[str, pulumi.Input[str]], *, after: Sequence[pulumi.Resource]) -> None:
+    """Export what this stack runs, for others to promote: `repository:tag` to the reference with the digest.
 
-    A stack's outputs are those of its last update that went through, so what failed there is not among them.
+    It waits for `after`, what rolls the images out: where that fails the stack keeps the output of the update before,
+    so an image that was built and never ran is not in it.
     """
+    rolled_out = pulumi.Output.all(*(resource.urn for resource in after))
+    pulumi.export("images", rolled_out.apply(lambda _: dict(images)))
+
+
+def images_of(stack: str) -> Mapping[str, str]:
+    """What another stack of this project ran: its output `images`; empty where it never ran any."""
     parts = (pulumi.get_organization(), pulumi.get_project(), stack)
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": "/".join(parts)})
     return answer.value["outputs"].get("images") or {}

@@ -31,7 +31,7 @@ def base_files() -> Path:
         if not made.exists():
             with tempfile.TemporaryDirectory(dir=folder) as temporary:
                 _make(Path(temporary), pip, authorities)
-                (Path(temporary) / "registry" / "files").rename(made)
+                (Path(temporary) / "registry" / "content").rename(made)
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.harness import CHECKOUT
+from tests.images.front import Front
 from tests.images.registry import RegistryServer, serving
 from tests.images.stack import ImageStack
 
@@ -19,16 +20,27 @@ def engine() -> str:
 
 
 @pytest.fixture
-def new_registry(tmp_path: Path) -> Iterator[Callable[[str], RegistryServer]]:
+def new_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
     """Starts registries of their own, and ends them."""
     with ExitStack() as servers:
-        yield lambda name: servers.enter_context(serving(tmp_path / f"{name} registry"))
+
+        def start(name: str, *, asks_for_password: bool = False) -> RegistryServer:
+            return servers.enter_context(serving(tmp_path / f"{name} registry", asks_for_password=asks_for_password))
+
+        yield start
 
 
 @pytest.fixture
-def registry(new_registry: Callable[[str], RegistryServer]) -> RegistryServer:
+def registry(new_registry: Callable[..., RegistryServer]) -> RegistryServer:
     """A registry with nothing in it."""
     return new_registry("own")
+
+
+@pytest.fixture
+def front(registry: RegistryServer) -> Iterator[Front]:
+    """A way to that registry that can be made to fail."""
+    with Front(registry.address).running() as front:
+        yield front
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
-"""Debian's registry on loopback."""
+"""What the tests ask of a registry of their own."""
 
 import re
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,25 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from ruamel.yaml import YAML
 
-from tests.engine.harness import free_port
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+from tests.standins.registry import IMAGE, INDEX, PASSWORD, USER, Registry, htpasswd, registry
 
 
 @dataclass(frozen=True)
 class RegistryServer:
-    """A registry that runs, with its files in `folder`."""
+    """A registry that runs."""
 
-    folder: Path
-    address: str
-    """`127.0.0.1:<port>`."""
+    served: Registry
     auth: tuple[str, str] | None = None
 
+    @property
+    def address(self) -> str:
+        """`127.0.0.1:<port>`."""
+        return self.served.host
+
     def requests(self) -> list[str]:
-        """Every request so far, as `<method> <path>`."""
-        return re.findall(r'"([A-Z]+ \S+) HTTP/1\.1"', (self.folder / "log").read_text())
+        """Every request of others so far, as `<method> <path>`."""
+        return [
+            f"{method} {path}"
+            for method, path, agent in re.findall(r'"([A-Z]+) (\S+) HTTP/1\.1" .*"([^"]*)"$', self._log(), re.MULTILINE)
+            if agent != "tests"
+        ]
 
     def manifest(self, repository: str, reference: str) -> Mapping[str, Any]:
         """The manifest behind a tag or a digest."""
@@ -49,52 +51,23 @@ class RegistryServer:
         return self.get(f"{repository}/blobs/{digest}").raise_for_status().json()
 
     def tags(self, repository: str) -> list[str]:
-        """The tags of a repository."""
+        """The tags of a repository that name content; the builder's cache has names of its own."""
         answer = self.get(f"{repository}/tags/list")
-        return sorted(answer.json()["tags"] or []) if answer.is_success else []
+        names: list[str] = answer.json()["tags"] or [] if answer.is_success else []
+        return sorted(name for name in names if re.match(r"[ev]1-", name))
 
     def get(self, path: str) -> httpx.Response:
         """One GET below `/v2/`."""
-        return httpx.get(
-            f"http://{self.address}/v2/{path}", auth=self.auth, headers={"accept": MANIFEST}, trust_env=False
-        )
+        headers = {"accept": f"{IMAGE}, {INDEX}", "user-agent": "tests"}
+        return httpx.get(f"http://{self.address}/v2/{path}", auth=self.auth, headers=headers, trust_env=False)
+
+    def _log(self) -> str:
+        return self.served.log.read_text()
 
 
 @contextmanager
-def serving(folder: Path, *, auth: tuple[str, str] | None = None, htpasswd: str = "") -> Iterator[RegistryServer]:
-    """Run a registry over `folder`; `htpasswd` is a line of such a file for `auth`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    server = RegistryServer(folder, f"127.0.0.1:{free_port()}", auth)
-    config: dict[str, Any] = {
-        "version": "0.1",
-        "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "files")}, "delete": {"enabled": True}},
-        "http": {"addr": server.address},
-    }
-    if htpasswd:
-        (folder / "htpasswd").write_text(htpasswd)
-        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
-    with (folder / "config.yml").open("w") as file:
-        YAML().dump(config, file)
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(folder / "config.yml")],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        _wait(server, process)
-        yield server
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(server: RegistryServer, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if server.get("").status_code in (200, 401):
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError((server.folder / "log").read_text())
+def serving(folder: Path, *, asks_for_password: bool = False) -> Iterator[RegistryServer]:
+    """Run a registry over `folder`; its content is in the folder `content` there."""
+    auth = htpasswd(folder) if asks_for_password else None
+    with registry(folder, auth=auth) as served:
+        yield RegistryServer(served, (USER, PASSWORD) if asks_for_password else None)

@@ -1,5 +1,6 @@
 """A project of its own for each test of images: the real engine, and a builder that really builds."""
 
+import base64
 import hashlib
 import json
 import os
@@ -84,6 +85,13 @@ class ImageStack:
         path.write_text(content)
         self.described["builds"][name] = build
         return build
+
+    def log_in(self, address: str, username: str, password: str) -> None:
+        """As `docker login` leaves it for the look-up, and for the builder."""
+        token = base64.b64encode(f"{username}:{password}".encode()).decode()
+        (self.root / ".docker").mkdir(exist_ok=True)
+        (self.root / ".docker" / "config.json").write_text(json.dumps({"auths": {address: {"auth": token}}}))
+        self.described["logins"] = [{"address": address, "username": username, "password": password}]
 
     # -- commands
 

@@ -51,9 +51,10 @@ class Buildah:
         cache_from: Sequence[str] = (),
         cache_to: Sequence[str] = (),
         target: str = "",
+        timestamp: str = "",
         say: Say = print,
     ) -> None:
-        """Build the text of a Dockerfile into images of the store."""
+        """Build the text of a Dockerfile into images of the store; `timestamp` (in seconds) is that of every file."""
         with tempfile.TemporaryDirectory() as temporary, _authfile(logins) as auth:
             file = Path(temporary) / "Dockerfile"
             file.write_text(dockerfile)
@@ -65,6 +66,7 @@ class Buildah:
                 *(word for repository in cache_from for word in ("--cache-from", repository)),
                 *(word for repository in cache_to for word in ("--cache-to", repository)),
                 *(("--target", target) if target else ()),
+                *(("--timestamp", timestamp) if timestamp else ()),
                 *_tls(*tags, *build_args.values(), *cache_from, *cache_to),
             ]
             self.run("bud", *auth, *options, "--file", str(file), str(context), say=say)

@@ -34,6 +34,7 @@ Properties = dict[str, Any]
 VARIABLE = "TIDEGATE_TEST_BUILDAH"
 """Names the folder of buildah's store."""
 
+EPOCH = "SOURCE_DATE_EPOCH"
 TYPE = "docker-build:index:Image"
 OUTPUTS = ("contextHash", "digest", "ref")
 COMPARED = (
@@ -150,6 +151,7 @@ class DockerBuild(Plugin):
                 cache_from=_caches(inputs.get("cacheFrom", [])),
                 cache_to=cache_to,
                 target=inputs.get("target", ""),
+                timestamp=inputs.get("buildArgs", {}).get(EPOCH, ""),  # BuildKit's meaning of this argument
                 say=say,
             )
 

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -13,6 +14,7 @@ from components.images import (
     LastUpdate,
     RegistryLogin,
     VersionImage,
+    export_images,
     images_of,
 )
 from tidegate.findings import ConfigError
@@ -24,12 +26,12 @@ from tidegate.image.registry import RegistryClient
 
 def ask(reference: Reference) -> str | None:
     credentials = find_credentials(reference.registry, os.environ)
-    with RegistryClient(reference.registry, credentials, timeout_s=5, pause=lambda _: None) as client:
+    with RegistryClient(reference.registry, credentials, timeout_s=1, pause=lambda _: None) as client:
         return client.digest(reference)
 
 
 def main() -> None:
-    written = json.loads(Path("images.json").read_text())
+    written: dict[str, Any] = json.loads(Path("images.json").read_text())
     builds = {name: ImageBuild(**build) for name, build in written["builds"].items()}
     if stack := written.get("promoteFrom"):
         ran = images_of(stack)
@@ -39,7 +41,7 @@ def main() -> None:
         ]
         if digest := written.get("digest"):
             found.append(promoted_digest(Reference.parse(digest), ran, stack=stack, path=paths["environment"]))
-        pulumi.export("images", {str(each.tagged): str(each) for each in found})
+        export_images({f"{each.repository}:{each.tag}": str(each) for each in found}, after=[])
         return
     source = ImageSource(
         Registries(written["registry"], shared=tuple(written.get("shared", ()))),
@@ -50,14 +52,14 @@ def main() -> None:
     environment = EnvironmentImage("environment", builds.pop("environment"), source)
     images = [environment]
     images += [VersionImage(name, build, source, environment=environment) for name, build in builds.items()]
+    # In place of what rolls the images out: it fails once they are there, since there is no such stack.
+    rollouts = (
+        [pulumi.StackReference("organization/images/nowhere", opts=pulumi.ResourceOptions(depends_on=images))]
+        if written.get("fails")
+        else []
+    )
     named = zip(written["builds"].values(), images, strict=True)
-    pulumi.export("images", {f"{build['repository']}:{build['tag']}": image.reference for build, image in named})
-    if written.get("fails"):
-        pulumi.Output.from_input(images[-1].digest).apply(_fail)
-
-
-def _fail(_: str) -> None:
-    raise RuntimeError("the rollout failed")
+    export_images({f"{build['repository']}:{build['tag']}": image.reference for build, image in named}, after=rollouts)
 
 
 try:
