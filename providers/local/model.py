@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from providers.kind import INTEGER, TEXT, TEXT_MAP, Call, Failure, Kind, OperationError, Properties, optional
 from providers.local.layout import Layout, private_folder
+from providers.models.numbers import changed_content
 from providers.values import UNKNOWN
 
 
@@ -26,16 +27,8 @@ class Model(Kind):
     refresh_before_update = True
 
     def check(self, old: Properties, new: Properties) -> list[Failure]:
-        """A number keeps its content (the registry's rule: versions do not change)."""
-        if not old or (old["name"], old["number"]) != (new["name"], new["number"]) or old["content"] == new["content"]:
-            return []
-        name, number = new["name"], new["number"]
-        reason = (
-            f"{new['path']} no longer holds what {name}:{number} was registered with "
-            f"({_short(old['content'])}, now {_short(new['content'])}); "
-            f"put the old file back, or register this one under the next number in tidegate:models.{name}"
-        )
-        return [Failure("content", reason)]
+        """A number keeps its content."""
+        return changed_content(old, new)
 
     def planned(self, old_outputs: Properties, new: Properties) -> Properties:
         """The copy's place follows from name, number and content."""
@@ -71,7 +64,3 @@ class Model(Kind):
 def _folder(properties: Properties) -> Path:
     digest = str(properties["content"]).removeprefix("sha256:")[:12]
     return Layout(Path(properties["state"])).models / properties["name"] / f"{properties['number']}-{digest}"
-
-
-def _short(digest: str) -> str:
-    return digest[: len("sha256:") + 12]

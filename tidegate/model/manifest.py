@@ -3,13 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from tidegate.image.snapshot import Snapshot
-from tidegate.model.content import ContentError, ContentFile, content_files, digest_of
+from tidegate.model.content import ContentError, content_files, digest_of
 
 FORM = 1
 """Of the text; the scoring server reads this form alone."""
@@ -44,7 +43,12 @@ class Manifest:
     @property
     def name(self) -> str:
         """The name of its text in a store."""
-        return f"{self.place}/manifest.json"
+        return manifest_name(self.place)
+
+    @property
+    def title(self) -> str:
+        """The name of a model's file or folder."""
+        return self.files[0].path.partition("/")[0]
 
     @property
     def size(self) -> int:
@@ -72,13 +76,20 @@ class Package:
     sources: dict[str, Path]
 
 
+def manifest_name(place: str) -> str:
+    """The name of the manifest's text at a place of a store."""
+    return f"{place}/manifest.json"
+
+
 def model_place(name: str, number: int) -> str:
     """Where a model's number stands in a store."""
     return f"models/{name}/{number}"
 
 
-def pack_model(name: str, number: int, path: Path, content: str) -> Package:
+def pack_model(name: str, number: int, path: Path, content: str, *, called: str = "") -> Package:
     """Pack a model as v1 laid it out: the file, or the folder by its name, below `<name>/<number>`.
+
+    `called` is the name of the file or the folder where it had another one when the number was registered.
 
     Raises ContentError where the path does not hold `content` (any more).
     """
@@ -87,9 +98,11 @@ def pack_model(name: str, number: int, path: Path, content: str) -> Package:
     now = digest_of(found, folder=folder)
     if now != content:
         raise ContentError(f"{path} has changed: it is {now}, and the model was registered as {content}")
-    prefix = f"{path.name}/" if folder else ""
-    sources = {prefix + file.path: file.source for file in found}
-    return Package(Manifest(model_place(name, number), content, _files(found, prefix)), sources)
+    title = called or path.name
+    sources = {f"{title}/{file.path}" if folder else title: file.source for file in found}
+    named = zip(sources, found, strict=True)
+    files = tuple(sorted(ManifestFile(inner, file.size, file.sha256) for inner, file in named))
+    return Package(Manifest(model_place(name, number), content, files), sources)
 
 
 def pack_code(snapshot: Snapshot) -> Package:
@@ -123,7 +136,3 @@ def _is_sound(file: ManifestFile) -> bool:
     path = PurePosixPath(file.path)
     inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
     return inside and file.size >= 0 and _HEX.fullmatch(file.sha256) is not None
-
-
-def _files(found: Iterable[ContentFile], prefix: str) -> tuple[ManifestFile, ...]:
-    return tuple(sorted(ManifestFile(prefix + file.path, file.size, file.sha256) for file in found))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tidegate.model.manifest import Manifest, ManifestFile, Package, read_manifest
+from tidegate.model.manifest import Manifest, ManifestFile, Package, manifest_name, read_manifest
 
 PROGRESS = Callable[[int], None]
 """Called with each number of bytes that is done, in the thread that adds; what it raises ends the adding."""
@@ -62,13 +62,14 @@ class ModelStore(ABC):
 
     def find(self, place: str) -> Manifest | None:
         """The manifest at a place. Raises StoreError where what is there is none."""
-        text = self._read(f"{place}/manifest.json")
+        name = manifest_name(place)
+        text = self._read(name)
         if text is None:
             return None
         try:
             return read_manifest(text)
         except ValueError as error:
-            raise StoreError(f"{self}: {place}/manifest.json is {error}") from error
+            raise StoreError(f"{self}: {name} is {error}") from error
 
     def remove(self, place: str) -> None:
         """Remove a manifest, then what no other one names; no error where it is gone already."""
@@ -80,7 +81,7 @@ class ModelStore(ABC):
         for name in (each for root in _ROOTS for each in self._names(root)):
             if not rest:
                 return
-            other = self.find(name.removesuffix("/manifest.json"))
+            other = self.find(name.rpartition("/")[0])
             rest -= {_content(file) for file in other.files} if other else set()
         for name in sorted(rest):
             self._delete(name)

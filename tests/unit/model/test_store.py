@@ -1,6 +1,6 @@
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,6 @@ BLOCK = 1024
 def token(scope: str) -> str:
     assert scope == SCOPE
     return TOKEN
-
-
-@pytest.fixture
-def server() -> Iterator[BlobServer]:
-    with BlobServer().running() as server:
-        yield server
 
 
 def blob_store(server: BlobServer, **options: Any) -> BlobStore:
@@ -119,6 +113,19 @@ def test_a_model_that_has_changed_since_is_not_packed(model: Path) -> None:
     model.write_bytes(b"other")
     with pytest.raises(ContentError, match="has changed"):
         pack_model("ridge", 1, model, digest)
+
+
+def test_a_file_by_another_name_may_keep_the_one_that_it_was_registered_by(model: Path, tmp_path: Path) -> None:
+    moved = model.rename(tmp_path / "moved.pkl")
+    package = pack_model("ridge", 1, moved, content_digest(moved), called="ridge.pkl")
+    assert package.manifest.title == "ridge.pkl"
+    assert package.sources == {"ridge.pkl": moved}
+    folder = tmp_path / "flow"
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    package = pack_model("flow", 1, folder, content_digest(folder), called="before")
+    assert package.manifest.title == "before"
+    assert package.sources == {"before/MLmodel": folder / "MLmodel"}
 
 
 def test_removing_leaves_what_others_use(store: ModelStore, model: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Models and code in a store that pods fetch them from."""
