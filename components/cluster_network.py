@@ -60,7 +60,7 @@ class ClusterNetwork(pulumi.ComponentResource):
         self.register_outputs({"networkId": self.network_id, "subnets": dict(self.subnets)})
 
     def _look_up(self, place: ExistingNetwork) -> None:
-        login = azure_native.authorization.get_client_config_output()
+        login = azure_native.authorization.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self))
         network = login.apply(lambda known: existing_network_id(known.subscription_id, place))
         ids = network.apply(lambda known: subnet_ids(self._spec, place, known))
         self.network_id = network

@@ -69,7 +69,8 @@ class Registry(pulumi.ComponentResource):
         if isinstance(spec, ExistingRegistrySpec):
             subscription: pulumi.Input[str] = spec.subscription_id
         else:
-            subscription = azure_native.authorization.get_client_config_output().subscription_id
+            own = pulumi.InvokeOutputOptions(parent=self)
+            subscription = azure_native.authorization.get_client_config_output(opts=own).subscription_id
         assign_role(
             name,
             parent=parent,

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from stacks.azure import deploy
+from tests.golden.azure import normal
 from tests.golden.conftest import Golden
 from tests.standins.cloud import SUBSCRIPTION, Cloud
-from tests.standins.mocks import record, rendered
+from tests.standins.mocks import record
 from tidegate.config import from_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ def test_an_environment(
         stack=name,
         given={"tidegate-serving:azure:ClusterAttachment": attached},
     )
-    golden(f"environments/{name}", rendered(recorded))
+    golden(f"environments/{name}", normal(recorded))
 
 
 def _service_tags(folder: Path) -> Path:
@@ -83,5 +84,5 @@ def _what_exists(cloud: Cloud) -> None:
         existing[f"/providers/{network}/subnets/scoring"] = {"addressPrefix": "10.20.0.0/22", **table}
         for path, properties in existing.items():
             cloud.put(base + path, {"location": "westeurope", "properties": properties})
-    theirs = {"fqdn": "theirs.hcp.westeurope.azmk8s.io", "provisioningState": "Succeeded"}
+    theirs = {"fqdn": "theirs.hcp.westeurope.azmk8s.io", "provisioningState": "Succeeded", "resourceUID": "theirs"}
     cloud.put(THEIRS, {"location": "westeurope", "properties": theirs})
