@@ -9,7 +9,7 @@ import pulumi_azure_native as azure_native
 from components.azure import assign_role, register, user_identity, user_kubeconfig
 from components.cluster_network import ClusterNetwork
 from components.registry import Registry
-from components.resources import ReplacementGuard
+from components.resources import ReplacementGuard, SystemPool
 from tidegate.cluster.plan.access import (
     MANAGED_IDENTITY_OPERATOR,
     NETWORK_CONTRIBUTOR,
@@ -21,6 +21,7 @@ from tidegate.cluster.plan.access import (
 from tidegate.cluster.plan.cluster import (
     ignored,
     plan_cluster,
+    plan_first_pool,
     plan_guard,
     plan_windows,
     pool_version,
@@ -120,6 +121,8 @@ class Cluster(pulumi.ComponentResource):
         )
         if registry is not None:
             registry.let_pull(f"{name}.pull", cluster=spec.name, principal=kubelet.object_id, parent=self)
+        first = plan_first_pool(spec, plan, subscription=subscription_id)
+        SystemPool(f"{name}.system", first, self._with_cluster())
         self._register_pools()
         self.register_outputs({"id": self.cluster.id})
 
