@@ -92,12 +92,17 @@ def test_stop_writes_every_record_that_waits(tmp_path: Path) -> None:
     assert [record["input"] for record in written] == list(range(5000))
 
 
-def test_what_the_server_has_serialised_is_written_as_it_was_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("serialized", "answer", "written"),
+    [(True, b'{"answer": 1.50}', b'{"answer": 1.50}'), (False, b"[1.50]", b"[1.50]"), (False, b"a\nb", b'"a\\nb"')],
+    ids=["the server's JSON", "the script's JSON", "text"],
+)
+def test_answers_are_written_as_they_were_sent(tmp_path: Path, serialized: bool, answer: bytes, written: bytes) -> None:
     collector, _ = new_collector(tmp_path)
-    collector(exchange(b"1", serialized=True), 200, b'{"answer": 1.50}')
+    collector(exchange(b"1", serialized=serialized), 200, answer)
     collector.stop()
     (path,) = (tmp_path / "collected").rglob("*.jsonl")
-    assert b'"output":{"answer": 1.50}}\n' in path.read_bytes()
+    assert path.read_bytes().endswith(b'"output":' + written + b"}\n")
 
 
 class Unprintable:
