@@ -9,6 +9,7 @@ import copy
 import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from tests.standins.cloud import TENANT, ArmError, Body, Cloud, guid, parent_id
 
@@ -252,7 +253,9 @@ def _answered(identity: str, old: Body | None, body: Body, version: str) -> Body
     """The cluster as the service answers: what was given, its own defaults, and what it computes."""
     name, group = identity.rpartition("/")[2], parent_id(identity).rpartition("/")[2]
     location, given = body["location"], body["properties"]
-    host = f"{given.get('dnsPrefix') or name}-{guid(identity, 'host')[:8]}"
+    # A cluster that is made again under its name is another cluster, with other addresses and another issuer.
+    born = old["properties"]["resourceUID"] if old else uuid4().hex[:24]
+    host = f"{given.get('dnsPrefix') or name}-{guid(born, 'host')[:8]}"
     access = given.get("apiServerAccessProfile") or {}
     computed: Body = {
         "provisioningState": "Succeeded",
@@ -263,18 +266,18 @@ def _answered(identity: str, old: Body | None, body: Body, version: str) -> Body
         "enableRBAC": given.get("enableRBAC", True),
         "supportPlan": given.get("supportPlan") or "KubernetesOfficial",
         "maxAgentPools": 100,
-        "resourceUID": guid(identity, "uid").replace("-", "")[:24],
+        "resourceUID": born,
         "azurePortalFQDN": f"{host}.portal.hcp.{location}.azmk8s.io",
         "servicePrincipalProfile": {"clientId": "msi"},
         "networkProfile": _network_defaults(identity, given.get("networkProfile") or {}),
         "identityProfile": {"kubeletidentity": _kubelet(identity, given)},
     }
     if access.get("enablePrivateCluster"):
-        computed["privateFQDN"] = f"{host}.{guid(identity, 'zone')}.privatelink.{location}.azmk8s.io"
+        computed["privateFQDN"] = f"{host}.{guid(born, 'zone')}.privatelink.{location}.azmk8s.io"
     if not access.get("enablePrivateCluster") or access.get("enablePrivateClusterPublicFQDN"):
         computed["fqdn"] = f"{host}.hcp.{location}.azmk8s.io"
     if (given.get("oidcIssuerProfile") or {}).get("enabled"):
-        url = f"https://{location}.oic.prod-aks.azure.com/{TENANT}/{guid(identity, 'oidc')}/"
+        url = f"https://{location}.oic.prod-aks.azure.com/{TENANT}/{guid(born, 'oidc')}/"
         computed["oidcIssuerProfile"] = {"enabled": True, "issuerURL": url}
     if given.get("aadProfile"):
         computed["aadProfile"] = {"tenantID": TENANT, **given["aadProfile"]}

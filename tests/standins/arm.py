@@ -43,6 +43,8 @@ class HalfCreatedError(Exception):
 def problems(kind: Kind, inputs: Mapping[str, Any]) -> list[bicep.Problem]:
     """Every fault of azure-native inputs, by the published types or, where they are not there, by the SDK's own."""
     missing = [bicep.Problem(name, "is required") for name in kind.path_inputs if inputs.get(name) is None]
+    if inputs.get("location") == "":  # the types ask for text, Azure for a region
+        missing.append(bicep.Problem("location", "is empty"))
     if kind.resource is None:
         return missing + annotations.check_inputs(f"azure-native:{kind.token}", inputs)
     if isinstance((inputs.get("identity") or {}).get(bodies.IDENTITIES), Mapping):

@@ -73,7 +73,8 @@ def kubeconfig(cluster: Body) -> str:
 
 def authority(cluster: Body) -> str:
     """The cluster's own certificate authority, base64."""
-    pem = f"-----BEGIN CERTIFICATE-----\n{guid(cluster['id'], 'authority')}\n-----END CERTIFICATE-----\n"
+    content = guid(cluster["properties"]["resourceUID"], "authority")
+    pem = f"-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n"
     return base64.b64encode(pem.encode()).decode()
 
 

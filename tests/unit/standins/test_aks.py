@@ -63,6 +63,16 @@ def test_a_cluster_answers_what_azure_computes(azure: Azure) -> None:
     assert properties == azure.arm.get(CLUSTER)["properties"]
 
 
+def test_a_cluster_that_is_made_again_is_another_one(azure: Azure) -> None:
+    before = azure.cluster(oidcIssuerProfile={"enabled": True})["properties"]
+    changed = azure.cluster(create=False, oidcIssuerProfile={"enabled": True})["properties"]
+    azure.arm.delete(CLUSTER)
+    after = azure.cluster(oidcIssuerProfile={"enabled": True})["properties"]
+    for name in ("resourceUID", "fqdn", "oidcIssuerProfile"):
+        assert changed[name] == before[name]
+        assert after[name] != before[name]
+
+
 def test_a_private_cluster_has_no_public_name(azure: Azure) -> None:
     properties = azure.cluster(apiServerAccessProfile={"enablePrivateCluster": True})["properties"]
     assert properties["privateFQDN"].endswith(".privatelink.westeurope.azmk8s.io")
@@ -248,7 +258,7 @@ def test_naming_the_minor_again_moves_nothing(azure: Azure) -> None:
     ],
 )
 def test_a_change_is_refused(azure: Azure, properties: dict[str, Any], code: str) -> None:
-    given = {"oidcIssuerProfile": {"enabled": True}}
+    given: dict[str, Any] = {"oidcIssuerProfile": {"enabled": True}}
     before = azure.cluster(**given)
     assert refused(lambda: azure.cluster(create=False, **{**given, **properties})) == code
     assert azure.arm.get(CLUSTER) == before

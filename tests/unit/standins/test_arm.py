@@ -202,6 +202,8 @@ def test_problems_of_inputs() -> None:
     assert problems(kind, good) == []
     assert [each.path for each in problems(kind, {**good, "agentPoolName": "A"})] == ["name"]
     assert [each.path for each in problems(kind, {**good, "resourceName": None})] == ["resourceName"]
+    group = {"resourceGroupName": "a", "location": ""}
+    assert [each.path for each in problems(KINDS["azure-native:resources:ResourceGroup"], group)] == ["location"]
     cluster = KINDS["azure-native:containerservice:ManagedCluster"]
     identity = {"type": "UserAssigned", "userAssignedIdentities": {"/a": {}}}
     inputs = {"resourceGroupName": "a", "resourceName": "b", "location": "c", "identity": identity}
