@@ -27,6 +27,8 @@ _COLUMNS = ("version", "percent", "role", "replicas", "restarts", "in flight", "
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
 app.add_typer(keys_app, name="keys")
+image_app = typer.Typer(no_args_is_help=True, help="The images of versions.")
+app.add_typer(image_app, name="image")
 cluster_app = typer.Typer(no_args_is_help=True, help="The clusters of stacks on Azure.")
 app.add_typer(cluster_app, name="cluster")
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 100))  # no narrower than status' table
@@ -146,6 +148,37 @@ def logs(
         text = json.dumps({"replica": entry.replica, "line": entry.line}) if as_json else entry.text
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+@image_app.command("plan")
+def image_plan(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
+    """Show what each version's image is made from, where it is, and what changed since the last deployment."""
+    from cli import image_plan as plans  # noqa: PLC0415 (no other command pays for it)
+
+    found = plans.plan(Project.find(stack))
+    if as_json:
+        _json(found)
+    else:
+        sys.stdout.write(plans.as_text(found) + "\n")
+
+
+@image_app.command("build")
+def image_build(
+    local: Annotated[bool, typer.Option("--local", help="As environments of this machine: no registry, no Docker.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Build the environments of all versions ahead of a deployment; print their keys."""
+    from cli import image_plan as plans  # noqa: PLC0415 (as above)
+
+    if not local:
+        raise CliError("images for a registry are built by pulumi up; tidegate image build takes --local")
+    said = Console(stderr=True, highlight=False)
+    keys = plans.build_local(Project.find(stack), lambda text: said.print(text, markup=False))
+    if as_json:
+        _json(keys)
+    else:
+        sys.stdout.write("".join(f"{key}\n" for key in keys))
 
 
 @cluster_app.callback()

@@ -43,6 +43,7 @@ def resolve_inference(settings: Settings, root: Path, *, native: bool = False) -
         entry_script=entry.relative_to(source).as_posix() if source else entry.name,
         source=source or entry,
         python=python,
+        python_file=_python_file(settings, source, root),
         docker_steps=steps,
         base_image=base.image,
         base_dockerfile=base.dockerfile,
@@ -197,6 +198,14 @@ def _python(
         if path.suffix == ".txt"
         else read_conda(content, file=file, native=native)
     )
+
+
+def _python_file(settings: Settings, source: Path | None, root: Path) -> str:
+    """The file of the packages, where one is named and there."""
+    environment = settings.value.environment
+    text = environment.python.conda_dependencies_file if environment and environment.python else None
+    path = _file(settings, _FILE, text, source)[0] if text is not None else None
+    return display(path, root) if path else ""
 
 
 def _docker_steps(settings: Settings, source: Path | None) -> tuple[tuple[str, ...], list[Finding]]:

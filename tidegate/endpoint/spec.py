@@ -79,6 +79,8 @@ class InferenceSpec(_Spec):
     source: Path
     """Absolute: the source directory, or the entry script alone where no directory is given."""
     python: PythonEnvironment = PythonEnvironment()
+    python_file: str = ""
+    """The file that the packages were read from, relative to the project's root; empty where there is none."""
     docker_steps: tuple[str, ...] = ()
     base_image: str = ""
     """Empty for the default one, and where `base_dockerfile` is given."""
