@@ -29,6 +29,8 @@ keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
 app.add_typer(keys_app, name="keys")
 image_app = typer.Typer(no_args_is_help=True, help="The images of versions.")
 app.add_typer(image_app, name="image")
+model_app = typer.Typer(no_args_is_help=True, help="The models of a stack.")
+app.add_typer(model_app, name="model")
 cluster_app = typer.Typer(no_args_is_help=True, help="The clusters of stacks on Azure.")
 app.add_typer(cluster_app, name="cluster")
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 100))  # no narrower than status' table
@@ -179,6 +181,74 @@ def image_build(
         _json(keys)
     else:
         sys.stdout.write("".join(f"{key}\n" for key in keys))
+
+
+@model_app.command("register")
+def model_register(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    path: Annotated[str, typer.Argument(help="A file or a folder.")],
+    *,
+    tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A tag; may be given again.")] = None,
+    description: Annotated[str, typer.Option(help="What it is.")] = "",
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model's next number into the stack's config; no endpoint moves to it by itself."""
+    from cli import model as models  # noqa: PLC0415 (no other command pays for it)
+
+    project = Project.find(stack)
+    found = models.register(project, name, path, tags=tag or (), description=description)
+    if as_json:
+        _json(found)
+    elif found["registered"]:
+        said = f"{name}:{found['number']} is {found['path']} in {project.stack_file.name}; pulumi up brings it in"
+        out.print(said, markup=False)
+    else:
+        out.print(f"{name}:{found['number']} is that already ({found['path']}); nothing is changed", markup=False)
+
+
+@model_app.command("list")
+def model_list(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
+    """Show the models of a stack: numbers, content, size, tags, and the versions that use them."""
+    from cli import model as models  # noqa: PLC0415 (as above)
+
+    found = models.show(Project.find(stack))
+    if as_json:
+        _json(found)
+    else:
+        sys.stdout.write(models.as_table(found))
+
+
+@model_app.command("show")
+def model_show(
+    name: Annotated[str, typer.Argument(help="A model, or one of its numbers: NAME:NUMBER.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of a model."""
+    from cli import model as models  # noqa: PLC0415 (as above)
+
+    found = models.show(Project.find(stack), name)
+    if as_json:
+        _json(found)
+    else:
+        sys.stdout.write(models.as_text(found))
+
+
+@model_app.command("delete")
+def model_delete(
+    name: Annotated[str, typer.Argument(help="NAME:NUMBER.")], stack: Stack = LOCAL, as_json: AsJson = False
+) -> None:
+    """Take a model's number out of the stack's config; refused while a version uses it."""
+    from cli import model as models  # noqa: PLC0415 (as above)
+
+    project = Project.find(stack)
+    gone = models.delete(project, name)
+    if as_json:
+        _json(gone)
+    else:
+        said = f"{gone['name']}:{gone['number']} is out of {project.stack_file.name}; pulumi up removes its copy, "
+        out.print(f"{said}{gone['path']} stays", markup=False)
 
 
 @cluster_app.callback()

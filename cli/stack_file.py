@@ -1,14 +1,14 @@
 """Edits of a stack's config that keep its comments, order and form."""
 
 import io
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from cli.errors import CliError
 from cli.project import Project
+from cli.yaml_text import round_trip
 
 
 class StackFile:
@@ -17,9 +17,9 @@ class StackFile:
     def __init__(self, project: Project) -> None:
         self._path = project.stack_file
         try:
-            text = self._path.read_text()
-            self._yaml = _round_trip(text)
-            self._document = self._yaml.load(text)
+            self._text = self._path.read_text()
+            self._yaml = round_trip(self._text)
+            self._document = self._yaml.load(self._text)
         except OSError as error:
             raise CliError(f"{self._path} cannot be read: {error.strerror}") from error
         except (YAMLError, UnicodeDecodeError) as error:
@@ -39,25 +39,15 @@ class StackFile:
             raise CliError(f"{self._path.name} has no endpoint {name!r} under tidegate:endpoints")
         return spec
 
+    def rewrite(self, *edits: Callable[[str], str]) -> None:
+        """Write the file as it was read, with these edits of its text."""
+        text = self._text
+        for edit in edits:
+            text = edit(text)
+        self._path.write_text(text)
+
     def save(self) -> None:
         """Write the file."""
         text = io.StringIO()
         self._yaml.dump(self._document, text)
         self._path.write_text(text.getvalue())
-
-
-def _round_trip(text: str) -> YAML:
-    """A reader and writer in the form that `text` has: the step of its mappings and the place of its dashes."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    depths = [len(line) - len(line.lstrip()) for line in lines]
-    dashes = (
-        depth - above
-        for (above, _), (depth, line) in pairwise(zip(depths, lines, strict=True))
-        if line.lstrip().startswith("- ")
-    )
-    offset = max(next(dashes, 0), 0)
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 20  # no line is broken that was not
-    yaml.indent(mapping=next(filter(None, depths), 2), sequence=offset + 2, offset=offset)
-    return yaml
