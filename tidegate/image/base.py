@@ -1,6 +1,5 @@
 """What an environment's image is made on: a base image, a Dockerfile, or a folder with one; exactly one (rule I5)."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -61,6 +60,8 @@ def _names(text: str) -> Iterator[_Name]:
     stages: set[str] = set()
     seen = 0
     for number, line in _instructions(text):
+        if (found := _ESCAPE.match(line)) and not seen and found["char"] != "\\":
+            raise BaseDockerfileError(number, "another escape character is set", "Write the Dockerfile with \\")
         if found := _FROM.match(line):
             seen += 1
             if found["image"].lower() not in stages | {"scratch"}:
@@ -102,11 +103,12 @@ def _instructions(text: str) -> Iterator[tuple[int, str]]:
             if line.lstrip("\t") == ends[0]:
                 ends.pop(0)
             continue
-        if not line.lstrip().startswith("#"):
+        if _ESCAPE.match(line) or not line.lstrip().startswith("#"):
             ends = [word for _, word in _HEREDOC.findall(line)] if _TAKES_HEREDOC.match(line) else []
             yield number, line
 
 
+_ESCAPE = re.compile(r"\s*#\s*escape\s*=\s*(?P<char>\S)", re.IGNORECASE)
 _FLAGS = r"(?:--\S+\s+)*"
 _FROM = re.compile(rf"\s*FROM\s+{_FLAGS}(?P<image>[^\s#]+)(?:\s+AS\s+(?P<stage>\S+))?", re.IGNORECASE)
 _COPY_FROM = re.compile(rf"\s*COPY\s+{_FLAGS}--from=(?P<image>\S+)", re.IGNORECASE)
@@ -117,5 +119,6 @@ _HEREDOC = re.compile(r"<<-?\s*([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
 
 
 def quoted(value: str) -> str:
-    """`value` in the double quotes of a Dockerfile's LABEL and ENV: nothing in it is a variable."""
-    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
+    """`value` for a Dockerfile's LABEL and ENV: nothing in it is a variable; line breaks, which it cannot hold, go."""
+    plain = "".join(char if char.isprintable() else " " for char in value)
+    return '"' + re.sub(r'([\\"$])', r"\\\1", plain) + '"'
