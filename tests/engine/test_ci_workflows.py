@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.engine.azure_harness import CLUSTER, AzureStack
-from tests.engine.harness import Result
+from tests.engine.harness import CHECKOUT, Result
 from tests.standins.github_server import GitHubServer
 
 pytestmark = pytest.mark.engine
@@ -30,10 +31,12 @@ class Repository:
     said: list[str] = field(default_factory=list)
     """All that the jobs have printed or shown."""
 
-    def run(self, step: str, *arguments: str, rights: dict[str, str], **variables: str) -> Result:
-        """A step as its workflow runs it, with the permissions of its job."""
+    def run(self, step: str, *arguments: str, job: str, **variables: str) -> Result:
+        """A step as its workflow runs it, with the permissions of its `job`, e.g. `preview.yml/preview`."""
         self.azure.write()
-        self.server.rights = rights
+        workflow, name = job.split("/")
+        written = YAML(typ="safe").load(CHECKOUT / ".github" / "workflows" / workflow)
+        self.server.rights = written["jobs"][name]["permissions"]
         summary = self.folder / "summary.md"
         summary.write_text("")
         # What the harness has of a login stays: the pretended Azure takes no federated one.
@@ -61,18 +64,17 @@ class Repository:
         return self._preview(MERGED, **inputs)
 
     def _preview(self, head: str, **variables: str) -> tuple[Result, Result]:
-        seen = self.run("preview", "--plan", str(self.file), rights={}, **variables)
-        judged = self.run("review", "--plan", str(self.file), rights={"pull-requests": "write"}, **variables)
+        seen = self.run("preview", "--plan", str(self.file), job="preview.yml/preview", **variables)
+        judged = self.run("review", "--plan", str(self.file), job="preview.yml/preview", **variables)
         identity = self.server.add_run(head, conclusion="success" if seen.ok and judged.ok else "failure")
         self.server.add_artifact(identity, f"plan-{self.azure.name}", {"plan.json": self.file.read_text()})
         return seen, judged
 
     def deploy(self, **inputs: str) -> Result:
-        rights = {"actions": "read", "pull-requests": "read"}
-        return self.run("deploy", rights=rights, GITHUB_SHA=MERGED, **inputs)
+        return self.run("deploy", job="deploy.yml/dev", GITHUB_SHA=MERGED, **inputs)
 
     def drift(self) -> Result:
-        return self.run("drift", rights={"issues": "write"})
+        return self.run("drift", job="drift.yml/drift")
 
     @property
     def comment(self) -> str:
@@ -199,7 +201,7 @@ def test_the_program_does_not_see_githubs_token_and_logs_in_by_a_fresh_one(
     (bin_ / "pulumi").chmod(0o755)
     seen = tmp_path / "seen"
     variables = {**repository.server.oidc, "PATH": f"{bin_}:{os.environ['PATH']}", "SEEN": str(seen)}
-    repository.run("deploy", rights={}, **variables).require()
+    repository.run("deploy", job="deploy.yml/dev", **variables).require()
     text = seen.read_text()
     assert repository.server.variables["GITHUB_TOKEN"] not in text
     assert "ARM_USE_OIDC=true" in text
