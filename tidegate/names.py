@@ -25,8 +25,8 @@ ENDPOINT = NameRule(
 VERSION = NameRule("version", ENDPOINT.pattern, ENDPOINT.text)
 MODEL = NameRule(
     "model",
-    r"[A-Za-z0-9_.-]{1,255}",
-    "1-255 letters, digits, hyphens, underscores and dots",
+    r"(?!\.+$)[A-Za-z0-9_.-]{1,255}",  # a name is a folder's, and "." and ".." are none
+    "1-255 letters, digits, hyphens, underscores and dots, not dots alone",
 )
 NAMESPACE = NameRule(
     "namespace",
