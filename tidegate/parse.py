@@ -36,7 +36,13 @@ class Input(BaseModel):
     """Base of what a user writes: camelCase, strict types, unknown keys refused, None where nothing is written."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=False
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=False,
+        # Most are only used inside of another one, which builds them once more.
+        defer_build=True,
     )
 
     refused: ClassVar[Mapping[str, str]] = {}

@@ -1,0 +1,108 @@
+"""What components cost in a stack on Azure, how that grows with clusters, and what `tidegate cluster check` takes."""
+
+import base64
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.azure_environment import CHECKOUT, environment
+from bench.azure_flat import flat_program
+from bench.section import Figure, Section, median
+from stacks.azure import deploy
+from tests.standins.cloud import CLIENT, DEPLOYER, SUBSCRIPTION, TENANT
+from tests.standins.invokes import kubeconfig
+from tests.standins.mocks import record
+
+ROUNDS = 9
+COUNTS = (1, 4, 7, 10)
+CHECK = (str(CHECKOUT / ".venv" / "bin" / "tidegate"), "cluster", "check", "Pulumi.prod.yaml")
+
+
+def run() -> Section:
+    """Run both programs in turn, each in processes of its own, then one of them with more and more clusters."""
+    # Where Python may not keep what it has compiled, each process would compile the project once more.
+    packages = [str(CHECKOUT / name) for name in ("bench", "cli", "components", "providers", "stacks", "tidegate")]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *packages], check=True)
+    given = environment(1)
+    with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
+        recorded = record(lambda: deploy(given, CHECKOUT), cloud=Path(folder) / "cloud", stack="prod")
+        flat = Path(folder) / "flat.py"
+        flat.write_text(flat_program(recorded))
+        pairs = [(_run(str(flat), 1), _run("components", 1)) for _ in range(ROUNDS)]
+    grown = {count: median(_run("components", count)["seconds"] for _ in range(3)) for count in COUNTS}
+    first, last = [(grown[more] - grown[less]) / (more - less) for less, more in ((1, 4), (7, 10))]
+    checks = [_check() for _ in range(ROUNDS)]
+    resources, components = pairs[0][1]["resources"], pairs[0][1]["resources"] - pairs[0][0]["resources"]
+    return Section(
+        "Stacks on Azure: what components cost, and the check of a config",
+        "python -m bench azure",
+        f"The program of the stack `prod` ({resources} resources, {components} of them components) under the SDK's "
+        "mocks, beside a program without components, generated from a recording of the same registrations: "
+        f"{ROUNDS} rounds in turn, each run a process of its own, CPU seconds from its start to its end. Then the "
+        "seconds of the program alone with more copies of the cluster, and `tidegate cluster check` on the stack's "
+        "file, from start to exit.",
+        (
+            Figure("flat program", f"{median(other['cpu'] for other, _ in pairs):.2f} s of CPU"),
+            Figure("this stack", f"{median(mine['cpu'] for _, mine in pairs):.2f} s of CPU"),
+            Figure("ratio, median of the rounds", f"{median(b['cpu'] / a['cpu'] for a, b in pairs):.2f}x", "≤ 1.05x"),
+            Figure("of it, reading and checking the config", f"{median(b['config'] for _, b in pairs):.2f} s of CPU"),
+            Figure(
+                "ratio without that",
+                f"{median((b['cpu'] - b['config']) / a['cpu'] for a, b in pairs):.2f}x",
+            ),
+            *(Figure(f"program with {count} clusters", f"{seconds:.2f} s") for count, seconds in grown.items()),
+            Figure(
+                "one more cluster: from 7 to 10, to from 1 to 4",
+                f"{last:.2f} s to {first:.2f} s, {last / first:.2f}x",
+                "linear: about 1x",
+            ),
+            Figure("`tidegate cluster check`, median", f"{median(checks):.2f} s", "< 0.5 s"),
+        ),
+    )
+
+
+def _run(program: str, clusters: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.azure_program", program, str(clusters)]
+    answers = json.dumps(_answers())
+    done = subprocess.run(command, check=True, cwd=CHECKOUT, input=answers, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def _check() -> float:
+    began = time.perf_counter()
+    subprocess.run(CHECK, check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def _answers() -> dict[str, Any]:
+    """What Azure says to functions, by their tokens."""
+    cluster = {
+        "id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c",
+        "name": "c",
+        "properties": {"fqdn": "c.example.com", "resourceUID": "0"},
+    }
+    config = base64.b64encode(kubeconfig(cluster).encode()).decode()
+    identity = {"clientId": CLIENT, "principalId": DEPLOYER, "tenantId": TENANT, "id": "/i", "name": "i", "type": "t"}
+    facts = {
+        "id": cluster["id"],
+        "fqdn": "c.example.com",
+        "oidcIssuerProfile": {"enabled": True, "issuerURL": "https://issuer.example.com/"},
+        "nodeResourceGroup": "nodes",
+        "currentKubernetesVersion": "1.36.3",
+    }
+    login = {"clientId": CLIENT, "objectId": DEPLOYER, "subscriptionId": SUBSCRIPTION, "tenantId": TENANT}
+    return {
+        "azure-native:authorization:getClientConfig": login,
+        "azure-native:managedidentity:getUserAssignedIdentity": identity,
+        "azure-native:containerservice:getManagedCluster": facts,
+        "azure-native:containerservice:listManagedClusterUserCredentials": {
+            "kubeconfigs": [{"name": "clusterUser", "value": config}]
+        },
+        "azure-native:monitor:getAzureMonitorWorkspace": {
+            "metrics": {"prometheusQueryEndpoint": "https://metrics.example.com", "internalId": "m"}
+        },
+    }
