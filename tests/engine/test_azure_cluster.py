@@ -11,6 +11,7 @@ from tests.standins.aks import VERSIONS
 pytestmark = pytest.mark.engine
 
 THE_CLUSTER = "azure-native:containerservice:ManagedCluster::main.cluster"
+THE_FIRST_POOL = "tidegate-serving:azure:SystemPool::main.system"  # looked at again after every change of the cluster
 THE_GUARD = "tidegate-serving:azure:ReplacementGuard::main.guard"
 
 
@@ -73,6 +74,18 @@ def test_a_pool_is_scaled_in_place(azure: AzureStack) -> None:
     assert azure.steps() == {f"azure-native:containerservice:AgentPool::main.{azure.pools()['cpu']['name']}": "update"}
     azure.up().require()
     assert azure.pools()["cpu"]["count"] == 3
+
+
+def test_the_first_pool_is_scaled_in_place(azure: AzureStack) -> None:
+    azure.main["systemPool"] = {"count": 2}
+    assert set(azure.steps().values()) == {"update"}
+    azure.up().require()
+    assert azure.pools()["system"]["count"] == 2
+    # The next change of the cluster itself does not set it back.
+    azure.main["tags"] = {"team": "scoring"}
+    azure.up().require()
+    assert azure.pools()["system"]["count"] == 2
+    azure.up("--expect-no-changes").require()
 
 
 def test_the_autoscaler_keeps_its_count(azure: AzureStack) -> None:
@@ -141,7 +154,7 @@ def test_a_step_back_is_refused_in_the_preview(azure: AzureStack) -> None:
 
 def test_ranges_change_in_place(azure: AzureStack) -> None:
     azure.main["apiServer"]["authorizedIPRanges"] = ["198.51.100.0/25", "198.51.100.128/25", "203.0.113.0/24"]
-    assert azure.steps() == {THE_CLUSTER: "update"}
+    assert azure.steps() == {THE_CLUSTER: "update", THE_FIRST_POOL: "update"}
     azure.up().require()
     access = azure.azure()["properties"]["apiServerAccessProfile"]
     assert access["authorizedIPRanges"] == ["198.51.100.0/24", "203.0.113.0/24"]  # merged neighbours
