@@ -7,7 +7,7 @@ exclude each other, prerequisites are there.
 
 import copy
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -123,7 +123,9 @@ def _check_network(cloud: Cloud, given: Body, profiles: Iterable[Body], body: Bo
                 f"DNS service IP {dns} must be in the service CIDR {service} and not its first address.",
                 "InvalidDNSServiceIP",
             )
-    _check_outbound(cloud, network.get("outboundType") or "loadBalancer", subnets, body)
+    _check_outbound(cloud, network.get("outboundType") or "loadBalancer", subnets)
+    if network.get("networkPlugin") == "kubenet":
+        _check_routes(cloud, subnets, (body.get("identity") or {}).get("userAssignedIdentities") or {})
 
 
 def _check_disjoint(ranges: Mapping[str, Any]) -> None:
@@ -137,31 +139,36 @@ def _check_disjoint(ranges: Mapping[str, Any]) -> None:
         seen.append((name, network))
 
 
-def _check_outbound(cloud: Cloud, kind: str, subnets: Iterable[Body], body: Body) -> None:
-    identities = (body.get("identity") or {}).get("userAssignedIdentities") or {}
+def _check_outbound(cloud: Cloud, kind: str, subnets: Sequence[Body]) -> None:
     for subnet in subnets:
-        if kind == "userDefinedRouting":
-            _check_routes(cloud, subnet, identities)
+        if kind == "userDefinedRouting" and not _default_route(cloud, subnet):
+            raise bad_request(
+                f"Subnet {subnet['id']} has no route table with a default route.",
+                "UserDefinedRoutingMissingDefaultRoute",
+            )
         if kind == "userAssignedNATGateway" and not subnet["properties"].get("natGateway"):
             raise bad_request(f"Subnet {subnet['id']} has no NAT gateway.", "SubnetNotAssociatedWithNatGateway")
         if kind == "managedNATGateway":
             raise bad_request("managedNATGateway cannot be used with an own virtual network.", "InvalidOutboundType")
-    if kind in ("userDefinedRouting", "userAssignedNATGateway") and not list(subnets):
+    if kind in ("userDefinedRouting", "userAssignedNATGateway") and not subnets:
         raise bad_request(f"{kind} needs an own virtual network.", "InvalidOutboundType")
 
 
-def _check_routes(cloud: Cloud, subnet: Body, identities: Iterable[str]) -> None:
+def _default_route(cloud: Cloud, subnet: Body) -> bool:
     table = subnet["properties"].get("routeTable")
     routes = cloud.require(table["id"])["properties"].get("routes") or [] if table else []
-    if not any(route["properties"].get("addressPrefix") == "0.0.0.0/0" for route in routes):
-        raise bad_request(
-            f"Subnet {subnet['id']} has no route table with a default route.", "UserDefinedRoutingMissingDefaultRoute"
-        )
-    if table and identities and not _allowed(cloud, identities, NETWORK_CONTRIBUTOR, table["id"]):
-        raise bad_request(
-            f"The cluster's identity has no permission on the route table {table['id']}.",
-            "CustomRouteTableMissingPermission",
-        )
+    return any(route["properties"].get("addressPrefix") == "0.0.0.0/0" for route in routes)
+
+
+def _check_routes(cloud: Cloud, subnets: Iterable[Body], identities: Iterable[str]) -> None:
+    # kubenet alone writes routes into the table: aks-docs egress-outboundtype.md, configure-kubenet.md.
+    for subnet in subnets:
+        table = subnet["properties"].get("routeTable")
+        if table and not _allowed(cloud, identities, NETWORK_CONTRIBUTOR, table["id"]):
+            raise bad_request(
+                f"Managed identity must be given permission to read and write to custom route table {table['id']}.",
+                "CustomRouteTableMissingPermission",
+            )
 
 
 def _check_access(cloud: Cloud, given: Body, body: Body) -> None:
