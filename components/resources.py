@@ -67,6 +67,20 @@ class Route(Resource):
     type_name = "tidegate-serving:local:Route"
 
 
+class StoredModel(Resource):
+    """One registered model in a store that pods fetch it from."""
+
+    type_name = "tidegate-serving:models:Model"
+    outputs = ("place", "manifest", "size")
+
+
+class StoredCode(Resource):
+    """The code of versions in a store that pods fetch it from."""
+
+    type_name = "tidegate-serving:models:Code"
+    outputs = ("place", "manifest", "size")
+
+
 class ReplacementGuard(Resource):
     """What refuses the replacement of a cluster."""
 

@@ -18,6 +18,8 @@ from tests.standins.bicep import Flags, ResourceType, Type
 LOOSE = frozenset({"microsoft.insights/components"})
 """Types whose ARM names differ from azure-native's in case and underscores (`Application_Type`)."""
 
+RENAMED = {"supportsHttpsTrafficOnly": "enableHttpsTrafficOnly", "isNfsV3Enabled": "enableNfsV3"}
+"""ARM's names that have another one in the SDKs (`x-ms-client-name` in Azure's own specification)."""
 
 IDENTITIES = "userAssignedIdentities"
 
@@ -52,6 +54,8 @@ def flat_fields(resource: ResourceType, kind: Type) -> dict[str, Mapping[str, An
 
 def sdk_name(name: str) -> str:
     """ARM's name of a property as azure-native writes it."""
+    if name in RENAMED:
+        return RENAMED[name]
     first, *rest = name.split("-")
     return first + "".join(word.capitalize() for word in rest)
 

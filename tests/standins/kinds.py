@@ -23,6 +23,8 @@ class Kind:
     parents: tuple[str, ...] = ()
     scope: str = ""
     in_group: bool = True
+    singleton: str = ""
+    """What stands between the last parent and the name in the id, where no input names it: `type/name`."""
     lifted: bool = True
     """Whether azure-native lifts `properties` of this type's answers."""
     replace: frozenset[str] = frozenset()
@@ -50,6 +52,8 @@ class Kind:
         )
         provider, *types = self.arm.split("/")
         names = [str(inputs[each]) for each in (*self.parents, self.name)]
+        if self.singleton:
+            names.insert(-1, self.singleton.partition("/")[2])
         return f"{base}/providers/{provider}/" + "/".join(
             f"{kind}/{name}" for kind, name in zip(types, names, strict=True)
         )
@@ -96,6 +100,7 @@ _CLUSTER = _LOCATION | {
 _POOL = frozenset({"vmSize", "gpuInstanceProfile", "networkProfile.nodePublicIPTags"})
 _NETWORK = "2024-05-01"
 _ML = "2025-12-01"
+_STORAGE = "2024-01-01"
 
 KINDS: Mapping[str, Kind] = {
     f"azure-native:{kind.token}": kind
@@ -165,6 +170,22 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "containerregistry:Token", "Microsoft.ContainerRegistry/registries/tokens", "2024-11-01-preview",
             "tokenName", ("registryName",),
+        ),
+        Kind(
+            "storage:StorageAccount", "Microsoft.Storage/storageAccounts", _STORAGE, "accountName",
+            replace=_LOCATION | {"isHnsEnabled"},
+        ),
+        Kind(
+            "storage:BlobServiceProperties", "Microsoft.Storage/storageAccounts/blobServices", _STORAGE,
+            "blobServicesName", ("accountName",),
+        ),
+        Kind(
+            "storage:ManagementPolicy", "Microsoft.Storage/storageAccounts/managementPolicies", _STORAGE,
+            "managementPolicyName", ("accountName",),
+        ),
+        Kind(
+            "storage:BlobContainer", "Microsoft.Storage/storageAccounts/blobServices/containers", _STORAGE,
+            "containerName", ("accountName",), singleton="blobServices/default",
         ),
         Kind(
             "machinelearningservices:Workspace", "Microsoft.MachineLearningServices/workspaces", _ML, "workspaceName",

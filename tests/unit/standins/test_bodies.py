@@ -182,6 +182,9 @@ UNPLACED = {
     ("network:PrivateEndpoint", "subnet.ipamPoolPrefixAllocations.id"),
     ("network:PrivateEndpoint", "subnet.serviceGateway"),
     ("containerregistry:Registry", "networkRuleSet.ipRules.iPAddressOrRange"),
+    ("storage:StorageAccount", "networkRuleSet"),
+    ("storage:StorageAccount", "encryption.keyVaultProperties"),
+    ("storage:StorageAccount", "encryption.encryptionIdentity"),
 }
 
 

@@ -1,0 +1,69 @@
+"""The store that pods fetch models and code from."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_azure_native as azure_native
+
+from components.azure import assign_role, register
+from tidegate.model.storage import (
+    BLOB_DATA_CONTRIBUTOR,
+    BLOB_DATA_READER,
+    ModelStoreSpec,
+    plan_account,
+    plan_blobs,
+    plan_container,
+    plan_lifecycle,
+)
+
+
+class ModelStore(pulumi.ComponentResource):
+    """A storage account with one container, for one stack.
+
+    `location` is what the resources `StoredModel` and `StoredCode` are given; they depend on this component, so that
+    nothing is uploaded before the container is there. `after` has to be there first.
+    """
+
+    location: str
+
+    def __init__(
+        self,
+        name: str,
+        spec: ModelStoreSpec,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("tidegate:azure:ModelStore", name, None, opts)
+        self.spec = spec
+        self.location = spec.url
+        storage = azure_native.storage
+        options = pulumi.ResourceOptions(parent=self, depends_on=list(after), protect=spec.production)
+        account = register(storage.StorageAccount, f"{name}.account", plan_account(spec), options)
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[account], deleted_with=account)
+        blobs = register(storage.BlobServiceProperties, f"{name}.blobs", plan_blobs(spec), inside)
+        # Versions have to be kept before there is anything to keep.
+        last = pulumi.ResourceOptions(parent=self, depends_on=[blobs], deleted_with=account)
+        register(storage.ManagementPolicy, f"{name}.lifecycle", plan_lifecycle(spec), last)
+        container = pulumi.ResourceOptions.merge(last, pulumi.ResourceOptions(protect=spec.production))
+        self._container = register(storage.BlobContainer, f"{name}.container", plan_container(spec), container)
+        self.register_outputs({"location": self.location})
+
+    def let_read(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
+        """Let pods read: `principal` is the object id of their workload identity, `who` a word that tells it apart."""
+        self._let(BLOB_DATA_READER, name, who, principal, parent)
+
+    def let_write(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
+        """Let a service principal upload and remove: whoever runs `pulumi` in CI."""
+        self._let(BLOB_DATA_CONTRIBUTOR, name, who, principal, parent)
+
+    def _let(self, role: str, name: str, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
+        assign_role(
+            name,
+            parent=parent,
+            subscription=azure_native.authorization.get_client_config_output().subscription_id,
+            unique=(self.spec.resource_group, self.spec.account, self.spec.container, who, role),
+            role=role,
+            scope=self._container.id,
+            principal=principal,
+        )
