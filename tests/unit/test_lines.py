@@ -54,7 +54,11 @@ def test_every_key_and_item_of_a_document_is_found(tree: object) -> None:
 
     def places(value: object, loc: tuple[str | int, ...]) -> list[str]:
         children = (
-            list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+            list(value.items())
+            if isinstance(value, dict)
+            else list(enumerate(value))
+            if isinstance(value, list)
+            else []
         )
         return [key_path(loc), *(path for key, child in children for path in places(child, (*loc, key)))]
 
