@@ -183,6 +183,49 @@ def image_build(
         sys.stdout.write("".join(f"{key}\n" for key in keys))
 
 
+@image_app.command("update")
+def image_update(as_json: AsJson = False) -> None:
+    """Look up what the base images of all stacks stand for today, and write images.lock; 1 where one is not found."""
+    from cli import image as registries  # noqa: PLC0415 (as above)
+
+    seen = registries.update(Project.find(""))
+    if as_json:
+        _json(registries.looked_json(seen))
+    else:
+        sys.stdout.write(registries.looked_text(seen) + "\n")
+    if any(each.problem for each in seen):
+        raise typer.Exit(1)
+
+
+@image_app.command("list")
+def image_list(
+    repository: Annotated[str, typer.Argument(help="REGISTRY/PATH, such as mine.azurecr.io/tidegate/environment.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the images of a repository, by their tags in the registry."""
+    from cli import image as registries  # noqa: PLC0415 (as above)
+
+    found = registries.images(repository)
+    if as_json:
+        _json([each.as_json() for each in found])
+    else:
+        sys.stdout.write(registries.list_text(found) + "\n")
+
+
+@image_app.command("show")
+def image_show(
+    reference: Annotated[str, typer.Argument(help="REGISTRY/PATH with :TAG or @DIGEST.")], as_json: AsJson = False
+) -> None:
+    """Show one image of a registry: digest, platforms, size, and what it says of itself."""
+    from cli import image as registries  # noqa: PLC0415 (as above)
+
+    found = registries.image(reference)
+    if as_json:
+        _json(found.as_json())
+    else:
+        sys.stdout.write(registries.image_text(found) + "\n")
+
+
 @model_app.command("register")
 def model_register(
     name: Annotated[str, typer.Argument(help="The model's name.")],

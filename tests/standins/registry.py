@@ -133,15 +133,23 @@ class TokenIssuer:
         return f"{signed}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-def push_image(host: str, repository: str, tag: str, *, platform: str = "linux/amd64", said: str = "") -> str:
-    """Push an image without layers whose config says `said`, and return its digest."""
+def push_image(
+    host: str,
+    repository: str,
+    tag: str,
+    *,
+    platform: str = "linux/amd64",
+    said: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> str:
+    """Push an image without layers with some labels, by default that it says `said`; return its digest."""
     system, _, architecture = platform.partition("/")
     architecture, _, variant = architecture.partition("/")
     config = {
         "os": system,
         "architecture": architecture,
         **({"variant": variant} if variant else {}),
-        "config": {"Labels": {"said": said}},
+        "config": {"Labels": {"said": said} if labels is None else dict(labels)},
         "rootfs": {"type": "layers", "diff_ids": []},
     }
     content = json.dumps(config).encode()

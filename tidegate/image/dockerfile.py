@@ -227,6 +227,7 @@ def _words(source: str, target: str) -> str:
 
 
 _BUILD_SETTINGS = {
+    "PYC_INVALIDATION_MODE": "UNCHECKED_HASH",  # the same bytes at any time, and nothing to compare at a start
     "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH),
     "UV_COMPILE_BYTECODE": "1",
     "UV_LINK_MODE": "copy",

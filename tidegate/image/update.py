@@ -69,10 +69,30 @@ def resolve(client: RegistryClient, reference: Reference, *, today: date) -> Loc
     manifest = client.manifest(reference)
     if manifest is None:
         raise RegistryError(client.registry, f"there is no image {reference}", status=404)
-    platforms = _index_platforms(manifest) if manifest.is_index else _image_platform(client, reference, manifest)
-    if not platforms:
+    found = index_platforms(manifest) if manifest.is_index else _image_platform(client, reference, manifest)
+    if not found:
         raise RegistryError(client.registry, f"{reference} is for no platform that its manifest names")
-    return LockedImage(digest=manifest.digest, platforms=dict(sorted(platforms.items())), resolved=today)
+    return LockedImage(digest=manifest.digest, platforms=dict(sorted(found.items())), resolved=today)
+
+
+def index_platforms(manifest: Manifest) -> dict[str, str]:
+    """The digest of the image for each platform (`linux/amd64`) in an index."""
+    found: dict[str, str] = {}
+    entries = manifest.document.get("manifests")
+    for entry in cast(list[object], entries) if isinstance(entries, list) else ():
+        each = cast(dict[str, object], entry) if isinstance(entry, dict) else {}
+        name, digest = platform_name(each.get("platform")), each.get("digest")
+        if name and isinstance(digest, str):
+            found.setdefault(name, digest)  # of several for one platform a runtime takes the first
+    return found
+
+
+def platform_name(document: object) -> str:
+    """The platform that an image's config, or an entry of an index, names; empty where it names none."""
+    try:
+        return _Platform.model_validate(document).name
+    except ValidationError:
+        return ""
 
 
 class _Platform(BaseModel):
@@ -94,24 +114,6 @@ class _Platform(BaseModel):
         return "/".join(part for part in (self.os, self.architecture, variant) if part)
 
 
-def _index_platforms(manifest: Manifest) -> dict[str, str]:
-    found: dict[str, str] = {}
-    entries = manifest.document.get("manifests")
-    for entry in cast(list[object], entries) if isinstance(entries, list) else ():
-        each = cast(dict[str, object], entry) if isinstance(entry, dict) else {}
-        name, digest = _platform_name(each.get("platform")), each.get("digest")
-        if name and isinstance(digest, str):
-            found.setdefault(name, digest)  # of several for one platform a runtime takes the first
-    return found
-
-
 def _image_platform(client: RegistryClient, reference: Reference, manifest: Manifest) -> dict[str, str]:
-    name = _platform_name(client.config(reference, manifest))
+    name = platform_name(client.config(reference, manifest))
     return {name: manifest.digest} if name else {}
-
-
-def _platform_name(document: object) -> str:
-    try:
-        return _Platform.model_validate(document).name
-    except ValidationError:
-        return ""

@@ -2,7 +2,8 @@ FROM docker.io/library/python@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 # From here on as root, whoever the base leaves it to.
 USER 0:0
-ARG SOURCE_DATE_EPOCH=315532800 \
+ARG PYC_INVALIDATION_MODE=UNCHECKED_HASH \
+    SOURCE_DATE_EPOCH=315532800 \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \
