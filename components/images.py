@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_docker_build as docker_build
 
+from tidegate.image.dockerfile import SOURCE_DATE_EPOCH
 from tidegate.image.lookup import DigestOf, Registries, Remembered, find_image
 from tidegate.image.reference import Reference
 
@@ -134,7 +135,8 @@ class _Image(pulumi.ComponentResource):
             context=docker_build.BuildContextArgs(location=build.context),
             dockerfile=docker_build.DockerfileArgs(inline=build.dockerfile),
             platforms=[docker_build.Platform(build.platform)],
-            build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},  # two builds of one content: one digest
+            # The same time in every build, so that two of one content can be one digest.
+            build_args={**build_args, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
             labels=dict(build.labels) or None,
             cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
             cache_to=[

@@ -1,5 +1,6 @@
 """Fixtures of the tests with real builds."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.harness import CHECKOUT
+from tests.images.base import base_files
 from tests.images.front import Front
 from tests.images.registry import RegistryServer, serving
 from tests.images.stack import ImageStack
@@ -34,6 +36,15 @@ def new_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
 def registry(new_registry: Callable[..., RegistryServer]) -> RegistryServer:
     """A registry with nothing in it."""
     return new_registry("own")
+
+
+@pytest.fixture
+def registry_with_base(tmp_path: Path) -> Iterator[RegistryServer]:
+    """A registry that has the base image."""
+    folder = tmp_path / "registry with base"
+    shutil.copytree(base_files(), folder / "content")
+    with serving(folder) as server:
+        yield server
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.standins.registry import IMAGE, INDEX, PASSWORD, USER, Registry, htpasswd, registry
+from tests.standins.registry import PASSWORD, USER, Registry, htpasswd, registry
+from tidegate.image.registry import IMAGE_TYPES, INDEX_TYPES
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class RegistryServer:
 
     def get(self, path: str) -> httpx.Response:
         """One GET below `/v2/`."""
-        headers = {"accept": f"{IMAGE}, {INDEX}", "user-agent": "tests"}
+        headers = {"accept": ", ".join((*IMAGE_TYPES, *INDEX_TYPES)), "user-agent": "tests"}
         return httpx.get(f"http://{self.address}/v2/{path}", auth=self.auth, headers=headers, trust_env=False)
 
     def _log(self) -> str:

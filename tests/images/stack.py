@@ -4,7 +4,10 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
+import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,15 +77,19 @@ class ImageStack:
 
     def _describe(self, name: str, repository: str, file: str, content: str, dockerfile: str) -> dict[str, Any]:
         inputs = content if name == "environment" else content + self.tag("environment")
-        build = {
-            "repository": repository,
-            "tag": f"{'e1' if name == 'environment' else 'v1'}-{hashlib.sha256(inputs.encode()).hexdigest()[:37]}",
-            "context": f"contexts/{name}",
-            "dockerfile": "\n".join(line.strip() for line in dockerfile.strip().splitlines()),
-        }
-        path = self.root / build["context"] / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
+        tag = f"{'e1' if name == 'environment' else 'v1'}-{hashlib.sha256(inputs.encode()).hexdigest()[:37]}"
+        return self.describe(name, repository, tag, textwrap.dedent(dockerfile), {file: content.encode()})
+
+    def describe(
+        self, name: str, repository: str, tag: str, dockerfile: str, files: Mapping[str, Path | bytes]
+    ) -> dict[str, Any]:
+        """Describe a build, and lay out its context."""
+        build = {"repository": repository, "tag": tag, "context": f"contexts/{name}", "dockerfile": dockerfile}
+        shutil.rmtree(self.root / build["context"], ignore_errors=True)
+        for relative, content in files.items():
+            path = self.root / build["context"] / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
         self.described["builds"][name] = build
         return build
 

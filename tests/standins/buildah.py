@@ -38,6 +38,12 @@ class Buildah:
     _running: set["subprocess.Popen[str]"] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def command(self) -> list[str]:
+        """The program with the options of its store."""
+        store, run = str(self.folder / "store"), str(self.folder / "run")
+        return ["buildah", "--root", store, "--runroot", run, "--storage-driver", "vfs"]
+
     def build(
         self,
         context: Path,
@@ -48,8 +54,6 @@ class Buildah:
         build_args: Mapping[str, str],
         labels: Mapping[str, str],
         logins: Sequence[Login] = (),
-        cache_from: Sequence[str] = (),
-        cache_to: Sequence[str] = (),
         target: str = "",
         timestamp: str = "",
         say: Say = print,
@@ -59,15 +63,14 @@ class Buildah:
             file = Path(temporary) / "Dockerfile"
             file.write_text(dockerfile)
             options = [
-                *("--isolation", "chroot", "--network", "host", "--layers", "--platform", platform),
+                # Docker's format, since OCI's has no health check; one layer, since each is a whole copy with vfs.
+                *("--isolation", "chroot", "--network", "host", "--format", "docker", "--platform", platform),
                 *(word for tag in tags for word in ("--tag", tag)),
                 *(word for name, value in build_args.items() for word in ("--build-arg", f"{name}={value}")),
                 *(word for name, value in labels.items() for word in ("--label", f"{name}={value}")),
-                *(word for repository in cache_from for word in ("--cache-from", repository)),
-                *(word for repository in cache_to for word in ("--cache-to", repository)),
                 *(("--target", target) if target else ()),
                 *(("--timestamp", timestamp) if timestamp else ()),
-                *_tls(*tags, *build_args.values(), *cache_from, *cache_to),
+                *_tls(*tags, *build_args.values(), dockerfile),
             ]
             self.run("bud", *auth, *options, "--file", str(file), str(context), say=say)
 
@@ -80,9 +83,8 @@ class Buildah:
 
     def run(self, *arguments: str, say: Say = print) -> list[str]:
         """One command; `say` gets every line that it prints, when it prints it."""
-        store = ["--root", str(self.folder / "store"), "--runroot", str(self.folder / "run"), "--storage-driver", "vfs"]
         process = subprocess.Popen(
-            ["buildah", *store, *arguments],
+            [*self.command, *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True,
         )  # fmt: skip
@@ -124,8 +126,8 @@ def repository(reference: str) -> str:
 
 
 def is_loopback(reference: str) -> bool:
-    """Whether a reference leads to a registry on this machine, which speaks plain HTTP."""
-    return re.match(r"(127\.0\.0\.1|localhost)(:\d+)?/", reference) is not None
+    """Whether a reference, or one in a text, leads to a registry on this machine, which speaks plain HTTP."""
+    return re.search(r"(?<![\w.-])(127\.0\.0\.1|localhost)(:\d+)?/", reference) is not None
 
 
 def _tls(*references: str) -> tuple[str, ...]:

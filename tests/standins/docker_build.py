@@ -5,7 +5,7 @@ Written after the provider's own source (provider/internal/image.go): a changed 
 `contextHash`, `context.location` is compared as text, a registry's password is not compared, an update builds anew and
 keeps the id, a new state always builds, and a delete takes the digest out of the registry. Stricter than it: it
 refuses what would build in a preview, a context whose path is another one on another machine, and a push without
-explicit platforms.
+explicit platforms. A registry cache is checked and left aside.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ from tests.standins import annotations
 from tests.standins.bicep import Problem
 from tests.standins.buildah import Buildah, BuildahError, Login, is_loopback, repository
 from tests.standins.plugin import Plugin, RefusedError, guarded, serve
+from tidegate.image.registry import IMAGE_TYPES
 
 Properties = dict[str, Any]
 
@@ -139,7 +140,7 @@ class DockerBuild(Plugin):
         def say(line: str) -> None:
             self._log(line, urn)
 
-        def build(cache_to: list[str]) -> None:
+        try:
             self._buildah.build(
                 context,
                 dockerfile,
@@ -148,15 +149,10 @@ class DockerBuild(Plugin):
                 build_args=inputs.get("buildArgs", {}),
                 labels=inputs.get("labels", {}),
                 logins=logins,
-                cache_from=_caches(inputs.get("cacheFrom", [])),
-                cache_to=cache_to,
                 target=inputs.get("target", ""),
                 timestamp=inputs.get("buildArgs", {}).get(EPOCH, ""),  # BuildKit's meaning of this argument
                 say=say,
             )
-
-        try:
-            build(_caches(inputs.get("cacheTo", [])))
             digests = {self._buildah.push(tag, logins=logins, say=say) for tag in inputs["tags"]}
         except BuildahError as error:
             if self._cancelled.is_set():
@@ -242,10 +238,6 @@ def _account(registry: Mapping[str, Any]) -> tuple[Any, Any]:
     return registry.get("address"), registry.get("username")
 
 
-def _caches(entries: list[Properties]) -> list[str]:
-    return [repository(entry["registry"]["ref"]) for entry in entries if entry.get("registry")]  # buildah: no tag here
-
-
 def _manifest(method: str, tag: str, state: Properties) -> bool:
     """Ask a registry about the digest behind a tag, or delete it; whether it was there."""
     host, _, name = repository(tag).partition("/")
@@ -254,7 +246,7 @@ def _manifest(method: str, tag: str, state: Properties) -> bool:
     answer = httpx.request(
         method,
         f"{scheme}://{host}/v2/{name}/manifests/{state['digest']}",
-        headers={"accept": "application/vnd.oci.image.manifest.v1+json"},
+        headers={"accept": ", ".join(IMAGE_TYPES)},
         auth=(accounts[0]["username"], accounts[0]["password"]) if accounts else None,
         trust_env=False,
     )
