@@ -39,7 +39,7 @@ _OWN: Mapping[str, type[Kind]] = {
 
 
 def record(
-    program: Callable[[], None],
+    program: Callable[[], object],
     *,
     cloud: Path,
     project: str = "tidegate",

@@ -154,7 +154,7 @@ def reported(properties: dict[str, object], *, protect: bool) -> set[str]:
 
 
 def test_what_stops_production_is_advice_elsewhere() -> None:
-    broken = {"apiServerAccessProfile": {"authorizedIPRanges": ["0.0.0.0/0"]}}
+    broken: dict[str, object] = {"apiServerAccessProfile": {"authorizedIPRanges": ["0.0.0.0/0"]}}
     production = {**broken, "tags": {checks.PRODUCTION_TAG: "true"}}
     assert reported(production, protect=False) == {"protected", "no-wildcard-range", "no-local-accounts"}
     assert reported(broken, protect=False) == {
