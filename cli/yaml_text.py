@@ -17,8 +17,8 @@ from ruamel.yaml.error import YAMLError
 
 Keys = Sequence[str]
 
-_PLAIN = re.compile(r"[A-Za-z_./][\w./-]*(:[\w./-]+)*", re.ASCII)
-_NO_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"})
+_PLAIN = re.compile(r"[A-Za-z_/][\w./-]*(:[\w./-]+)*", re.ASCII)
+_NO_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What plain would be something else, by YAML 1.2 or by 1.1."""
 
 

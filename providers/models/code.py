@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from providers.azure.session import Session
 from providers.kind import TEXT, Call, Kind, OperationError, Properties
-from providers.models.upload import open_store, told, upload
+from providers.models.upload import once_allowed, open_store, told, upload
 from providers.values import UNKNOWN
 
 
@@ -40,6 +40,7 @@ class Code(Kind):
         package = pack_code(snapshot)
         with told(new["path"]):
             store = open_store(new["store"], self._session, call)
+            once_allowed(call, new["path"], lambda: store.find(package.manifest.place))
         upload(store, package, call, Path(new["path"]).name)
         manifest = package.manifest
         return manifest.place, new | {"place": manifest.place, "manifest": manifest.sha256, "size": manifest.size}

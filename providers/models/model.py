@@ -6,7 +6,7 @@ from typing import ClassVar
 from providers.azure.session import Session
 from providers.kind import INTEGER, TEXT, TEXT_MAP, Call, Failure, Kind, OperationError, Properties, optional
 from providers.models.numbers import changed_content
-from providers.models.upload import open_store, told, upload
+from providers.models.upload import once_allowed, open_store, told, upload
 from providers.values import UNKNOWN
 
 
@@ -47,7 +47,7 @@ class Model(Kind):
         name, number = new["name"], new["number"]
         with told(f"{name}:{number}"):
             store = open_store(new["store"], self._session, call)
-            there = store.find(model_place(name, number))
+            there = once_allowed(call, f"{name}:{number}", lambda: store.find(model_place(name, number)))
         called = there.title if there and there.content == new["content"] else ""
         try:
             package = pack_model(name, number, Path(new["path"]), new["content"], called=called)

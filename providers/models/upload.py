@@ -1,9 +1,9 @@
 """One upload into a store, with its progress in the engine's display."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from providers.azure.session import Session
 from providers.kind import Call, OperationError
@@ -14,8 +14,13 @@ if TYPE_CHECKING:  # the start of the plugin must not pay for what an upload nee
 
 EVERY_S = 0.5
 """How often progress is shown."""
+ROLE_PATIENCE_S = 300.0
+ROLE_PAUSE_S = 5.0
+"""azure-docs: role-based-access-control/troubleshooting.md, "Role assignment changes are not being detected"."""
 WIDTH = 24
 """Of the bar, in characters."""
+
+T = TypeVar("T")
 
 _MEBIBYTE = 1 << 20
 
@@ -37,6 +42,22 @@ def told(what: str) -> Iterator[None]:
         yield
     except (StoreError, AzureError, OSError) as error:
         raise OperationError(f"{what}: {error}") from error
+
+
+def once_allowed(call: Call, what: str, look: Callable[[], T]) -> T:
+    """What the first look into a store gives; a role that was just given is waited for: it takes Azure minutes."""
+    from tidegate.model.store import DeniedError  # noqa: PLC0415
+
+    until = time.monotonic() + ROLE_PATIENCE_S
+    while True:
+        try:
+            return look()
+        except DeniedError:
+            if time.monotonic() + ROLE_PAUSE_S > until:
+                raise
+            call.progress(f"{what}: waiting for a role on the store to take effect")
+            call.cancelled.wait(ROLE_PAUSE_S)
+            _stop_if_cancelled(call, what)
 
 
 def upload(store: "ModelStore", package: "Package", call: Call, what: str) -> None:

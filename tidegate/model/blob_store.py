@@ -15,7 +15,7 @@ from xml.etree import ElementTree as Xml
 import httpx
 
 from tidegate.model.manifest import ManifestFile
-from tidegate.model.store import PROGRESS, ModelStore, StoreError, changed
+from tidegate.model.store import PROGRESS, DeniedError, ModelStore, StoreError, changed
 
 API_VERSION = "2023-11-03"
 SCOPE = "https://storage.azure.com/.default"
@@ -33,6 +33,8 @@ MOST_TEXT = 300
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_DENIED = "AuthorizationPermissionMismatch"
+"""What a login is refused with that has no role here, or whose role is new."""
 _THERE = ("BlobAlreadyExists", "ConditionNotMet")
 """What `If-None-Match: *` is refused with where something is."""
 
@@ -220,6 +222,8 @@ class BlobStore(ModelStore):
                 if answer.is_success:
                     return answer
                 failed = _refusal(answer, f"{self}: {method} {name}", token)
+                if failed.code == _DENIED:
+                    raise DeniedError(f"{failed}; it takes the role Storage Blob Data Contributor on the container")
                 if answer.status_code not in _BUSY:
                     raise failed
                 after = answer.headers.get("retry-after", "")

@@ -30,6 +30,10 @@ class TakenError(StoreError):
     """The place holds other content."""
 
 
+class DeniedError(StoreError):
+    """The login may not do this; where the right was just given, it may in a few minutes."""
+
+
 class ModelStore(ABC):
     """A store of files by content, and of manifests that name them."""
 

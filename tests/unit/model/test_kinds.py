@@ -166,8 +166,9 @@ def test_an_interrupted_upload_is_told_and_gone_on_with(
 
 @pytest.mark.parametrize("operation", ["create", "read", "delete"])
 def test_storage_that_denies_is_told_in_its_words(
-    kind: Model, said: Said, server: BlobServer, path: Path, operation: str
+    kind: Model, said: Said, server: BlobServer, path: Path, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(upload, "ROLE_PATIENCE_S", 0.0)
     identity, outputs = kind.create(said.call, inputs(kind, server.url, path))
     server.faults.append(Fault("GetBlob", 403, code="AuthorizationPermissionMismatch"))
     calls: dict[str, Callable[[], Any]] = {
@@ -177,6 +178,19 @@ def test_storage_that_denies_is_told_in_its_words(
     }
     with pytest.raises(OperationError, match=r"ridge:1.*403 AuthorizationPermissionMismatch"):
         calls[operation]()
+
+
+def test_a_role_that_was_just_given_is_waited_for(
+    kind: Model, said: Said, server: BlobServer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "ROLE_PAUSE_S", 0.01)
+    server.faults.append(Fault("GetBlob", 403, code="AuthorizationPermissionMismatch", times=3))
+    kind.create(said.call, inputs(kind, server.url, path))
+    assert said.progress[:3] == ["ridge:1: waiting for a role on the store to take effect"] * 3
+    said.cancelled.set()
+    server.faults.append(Fault("GetBlob", 403, code="AuthorizationPermissionMismatch", times=3))
+    with pytest.raises(OperationError, match="interrupted"):
+        kind.create(said.call, inputs(kind, server.url, path))
 
 
 def test_without_a_login_the_way_to_one_is_told(said: Said, server: BlobServer, path: Path) -> None:
