@@ -89,8 +89,6 @@ def _client_token(arm: Arm, arguments: Arguments) -> Body:
 def _user_credentials(arm: Arm, arguments: Arguments) -> Body:
     kind = KINDS["azure-native:containerservice:ManagedCluster"]
     cluster = arm.get(kind.id(arguments))
-    if cluster["properties"]["provisioningState"] == "Failed":
-        raise ArmError(400, "BadRequest", f"The cluster {cluster['name']} is in provisioning state Failed.")
     if arguments.get("format") != "exec":
         raise ArmError(400, "BadRequest", f"format {arguments.get('format')!r}: the legacy format needs kubectl < 1.26")
     value = base64.b64encode(kubeconfig(cluster).encode()).decode()
