@@ -51,7 +51,7 @@ class LastUpdate:
 
     @classmethod
     def read(cls) -> "LastUpdate":
-        """Ask the engine; one call, no request to a registry."""
+        """Ask the engine, which reads the whole state: one call for all images, and no request to a registry."""
         parts = (pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())
         answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": "/".join(parts)})
         found: dict[str, Remembered] = {}
