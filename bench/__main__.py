@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.section import machine
 
-PARTS = ("scoring", "changes", "gateway", "engine", "azure")
+PARTS = ("scoring", "changes", "gateway", "engine", "azure", "models")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

@@ -29,6 +29,7 @@ CONNECTIONS = 4
 PATIENCE_S = 120.0
 """How long a request is repeated that storage is too busy for, or that gets lost."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+PIECE_BYTES = 256 * 1024
 MOST_TEXT = 300
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -130,28 +131,34 @@ class BlobStore(ModelStore):
         staged = self._staged(name)
         digest = hashlib.sha256()
         ids: list[str] = []
-        under_way: deque[Future[int]] = deque()
+        under_way: deque[tuple[bytearray, Future[int]]] = deque()
+        # The same memory for all blocks: what is allocated anew for each grows a process over time.
+        free = [bytearray(self._block_size(file.size)) for _ in range(CONNECTIONS + 1)]
         pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="blocks")
         try:
-            for index, block in enumerate(_blocks(source, self._block_size(file.size))):
-                digest.update(block)
-                md5 = _md5(block)
-                ids.append(base64.b64encode(f"{index:05d}-{md5}".encode()).decode())
-                if staged.get(ids[-1]) == len(block):
-                    progress(len(block))
-                    continue
-                if len(under_way) == CONNECTIONS:
-                    progress(under_way.popleft().result())
-                under_way.append(pool.submit(self._put_block, name, ids[-1], md5, block))
+            with source.open("rb") as reader:
+                while count := reader.readinto(free[-1]):
+                    buffer = free.pop()
+                    block = memoryview(buffer)[:count]
+                    digest.update(block)
+                    md5 = _md5(block)
+                    ids.append(base64.b64encode(f"{len(ids):05d}-{md5}".encode()).decode())
+                    if staged.get(ids[-1]) == count:
+                        progress(count)
+                        free.append(buffer)
+                    else:
+                        under_way.append((buffer, pool.submit(self._put_block, name, ids[-1], md5, block)))
+                    if not free:
+                        free.append(_sent(under_way, progress))
             while under_way:
-                progress(under_way.popleft().result())
+                _sent(under_way, progress)
         finally:
             pool.shutdown(cancel_futures=True)
         if digest.hexdigest() != file.sha256:
             raise changed(source, file)
         self._write_new(name, {"comp": "blocklist"}, {}, _block_list(ids))
 
-    def _put_block(self, name: str, block_id: str, md5: str, block: bytes) -> int:
+    def _put_block(self, name: str, block_id: str, md5: str, block: memoryview) -> int:
         params = {"comp": "block", "blockid": block_id}
         self._send("PUT", name, params=params, headers={"content-md5": md5}, content=block)
         return len(block)
@@ -198,7 +205,7 @@ class BlobStore(ModelStore):
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        content: bytes = b"",
+        content: bytes | memoryview = b"",
     ) -> httpx.Response:
         until = time.monotonic() + self._patience_s
         pause = FIRST_PAUSE_S
@@ -214,7 +221,11 @@ class BlobStore(ModelStore):
             asked: float | None = None
             try:
                 answer = self._client.request(
-                    method, f"{self._url}/{name}", params=params, headers={**(headers or {}), **every}, content=content
+                    method,
+                    f"{self._url}/{name}",
+                    params=params,
+                    headers={**(headers or {}), **every, **({"content-length": str(len(content))} if content else {})},
+                    content=content if isinstance(content, bytes) else _Pieces(content),
                 )
             except httpx.TransportError as error:
                 failed = StoreError(f"{self} cannot be reached: {error or type(error).__name__}")
@@ -249,10 +260,22 @@ def _refusal(answer: httpx.Response, what: str, token: str) -> RefusedError:
     )
 
 
-def _blocks(source: Path, size: int) -> Iterator[bytes]:
-    with source.open("rb") as reader:
-        while block := reader.read(size):
-            yield block
+class _Pieces:
+    """A body that is sent piece by piece, so that no layer below copies it as a whole; it can be sent again."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        for first in range(0, len(self._content), PIECE_BYTES):
+            yield bytes(self._content[first : first + PIECE_BYTES])
+
+
+def _sent(under_way: deque[tuple[bytearray, Future[int]]], progress: PROGRESS) -> bytearray:
+    """Wait for the oldest block; its memory."""
+    buffer, block = under_way.popleft()
+    progress(block.result())
+    return buffer
 
 
 def _block_list(ids: list[str]) -> bytes:
@@ -260,6 +283,6 @@ def _block_list(ids: list[str]) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?><BlockList>{latest}</BlockList>'.encode()
 
 
-def _md5(data: bytes) -> str:
+def _md5(data: bytes | memoryview) -> str:
     """What storage compares with what has reached it (Content-MD5)."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
