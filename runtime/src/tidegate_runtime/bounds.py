@@ -12,7 +12,7 @@ from typing import Any
 INTERRUPT_GRACE_S = 0.2
 """How long a run may go on after its timeout before its worker is ended."""
 
-_SHORT_S = 0.01
+_SHORT_S = 0.02
 """While runs begin this soon after each other, whoever runs them fetches the next requests too."""
 
 
