@@ -198,6 +198,11 @@ def test_a_change_that_would_replace_the_cluster_is_refused(azure: AzureStack, p
     assert f"{path}" in output
     assert "would make Azure replace the cluster main" in output
     assert "tidegate:allowReplacement: [main]" in output
+
+
+def test_a_refused_change_leaves_the_cluster_as_it_is(azure: AzureStack) -> None:
+    azure.main["dnsPrefix"] = "other"
+    azure.main["tags"] = {"team": "scoring"}
     before = azure.azure()
     azure.up().require_failure()
     assert azure.azure() == before

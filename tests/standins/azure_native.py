@@ -98,7 +98,7 @@ class AzureNative(Plugin):
             raise RefusedError(str(error)) from None
         now = _outputs(kind, body)
         before, inputs = plain(decode(request.properties)), plain(decode(request.inputs))
-        inputs = _carried(inputs, _writable(kind, before, inputs), _writable(kind, now, inputs))
+        inputs = carried(inputs, _writable(kind, before, inputs), _writable(kind, now, inputs))
         return provider_pb2.ReadResponse(id=body["id"], properties=encode(now), inputs=encode(inputs))
 
     @guarded
@@ -191,19 +191,19 @@ def _writable(kind: Kind, outputs: Properties, inputs: Properties) -> Properties
     return {key: value for key, value in found.items() if key not in inline | {"name"}}
 
 
-def _carried(inputs: Any, before: Any, now: Any) -> Any:
-    """The inputs with what changed between two answers, member by member."""
+def carried(inputs: Any, before: Any, now: Any) -> Any:
+    """The inputs with what changed between two answers, member by member; how a value was written stays."""
     if isinstance(inputs, dict) and isinstance(before, dict) and isinstance(now, dict):
         kept = {key: value for key, value in inputs.items() if key in now or key not in before}
         changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
         return kept | {
-            key: _carried(inputs[key], before.get(key), value) if key in inputs else value
+            key: carried(inputs[key], before.get(key), value) if key in inputs else value
             for key, value in changed.items()
         }
     if isinstance(inputs, list) and isinstance(before, list) and isinstance(now, list):
         known = min(len(inputs), len(before))
         return [
-            _carried(inputs[index], before[index], value) if index < known else value for index, value in enumerate(now)
+            carried(inputs[index], before[index], value) if index < known else value for index, value in enumerate(now)
         ]
     return now if before != now else inputs
 

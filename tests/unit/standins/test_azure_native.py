@@ -7,7 +7,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from providers.values import UNKNOWN, decode, encode
-from tests.standins.azure_native import AzureNative
+from tests.standins.azure_native import AzureNative, carried
 from tests.standins.cloud import SUBSCRIPTION, Failure
 from tests.unit.standins.conftest import CLUSTER, Azure
 
@@ -186,6 +186,13 @@ def test_a_refresh_carries_over_what_changed_outside_and_nothing_else(plugin: Az
     assert [each["name"] for each in inputs["agentPoolProfiles"]] == ["system", "blue"]
     assert "provisioningState" not in inputs["agentPoolProfiles"][1]
     assert {**inputs, "tags": None, "agentPoolProfiles": None} == {**cluster(), "tags": None, "agentPoolProfiles": None}
+
+
+def test_how_a_value_was_written_stays() -> None:
+    ranges = carried(
+        {"ranges": ["A"], "zone": "X"}, {"ranges": ["a"], "zone": "x"}, {"ranges": ["a", "b"], "zone": "x"}
+    )
+    assert ranges == {"ranges": ["A", "b"], "zone": "X"}
 
 
 def test_what_is_gone_is_gone(plugin: AzureNative, azure: Azure) -> None:
