@@ -10,6 +10,7 @@ from components.azure import assign_role, register, user_identity, user_kubeconf
 from components.cluster_network import ClusterNetwork
 from components.registry import Registry
 from components.resources import ReplacementGuard, SystemPool
+from components.rights import until_rights_hold
 from tidegate.cluster.plan.access import (
     MANAGED_IDENTITY_OPERATOR,
     NETWORK_CONTRIBUTOR,
@@ -103,6 +104,7 @@ class Cluster(pulumi.ComponentResource):
                 ignore_changes=ignored(spec),
                 replace_on_changes=replaced(spec),
                 protect=spec.production and not spec.replacement_allowed,
+                hooks=until_rights_hold(f"{name}.cluster"),
             ),
         )
         asked = pulumi.InvokeOutputOptions(parent=self, depends_on=[self.cluster])
@@ -162,7 +164,7 @@ class Cluster(pulumi.ComponentResource):
         role: str,
         scope: pulumi.Input[str],
         principal: pulumi.Input[str],
-        kind: str = "ServicePrincipal",
+        kind: str | None = "ServicePrincipal",
     ) -> pulumi.Resource:
         return assign_role(
             f"{self._name}.{use}",

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.cluster import Cluster
+from components.rights import until_rights_hold
 from tidegate.cluster.plan.objects import (
     CERTIFICATE,
     GATEWAY_NAMESPACE,
@@ -28,6 +29,7 @@ class ClusterObjects(pulumi.ComponentResource):
     def __init__(self, name: str, cluster: Cluster, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tidegate:azure:ClusterObjects", name, None, opts)
         self._name, self._cluster = name, cluster
+        self._hooks = until_rights_hold(f"{name}.objects")
         spec = cluster.spec
         self.provider = kubernetes.Provider(
             f"{name}.kubernetes",
@@ -73,4 +75,5 @@ class ClusterObjects(pulumi.ComponentResource):
             depends_on=[self._cluster.administrator, *after],
             deleted_with=cluster,
             replace_with=[cluster],
+            hooks=self._hooks,
         )
