@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tidegate_runtime.content import fetch
 
@@ -81,7 +82,7 @@ def _server() -> Iterator[str]:
         yield process.stdout.readline().strip() if process.stdout else ""
 
 
-def _child(variables: dict[str, str], *arguments: str) -> dict[str, float]:
+def _child(variables: dict[str, str], *arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "bench.models", *arguments],
         check=True,

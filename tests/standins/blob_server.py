@@ -72,6 +72,8 @@ class BlobServer:
         self.asked: list[Asked] = []
         self.faults: list[Fault] = []
         self.problems: list[str] = []
+        self.token = TOKEN
+        """What logins get here; another one where another server gives it out."""
         self.on_request: Callable[[Asked], None] = lambda _: None
         """Called before each answer, in the server's threads."""
         self._lock = threading.Lock()
@@ -124,7 +126,7 @@ class BlobServer:
     def _check(self, asked: Asked) -> None:
         if asked.operation not in _OPERATIONS:
             raise RefusalError(400, "UnsupportedHttpVerb", f"{asked.operation} {asked.name} {dict(asked.query)}")
-        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+        if asked.headers.get("authorization") != f"Bearer {self.token}":
             raise RefusalError(401, "InvalidAuthenticationInfo", f"wrong: {asked.headers.get('authorization')}")
         if asked.headers.get("x-ms-version", "") < "2017-11-09":  # the first that takes bearer tokens
             raise RefusalError(400, "InvalidHeaderValue", "x-ms-version")
