@@ -1,5 +1,6 @@
 """Images by content: looked up first, built and pushed by docker-build where nobody has them (rules I2, I6, I7)."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,9 +54,8 @@ class LastUpdate:
     def read(cls) -> "LastUpdate":
         """Ask the engine, which reads the whole state: one call for all images, and no request to a registry."""
         parts = (pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())
-        answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": "/".join(parts)})
         found: dict[str, Remembered] = {}
-        for urn, resource in answer.value["outputs"].items():
+        for urn, resource in _read("pulumi:pulumi:readStackResourceOutputs", {"stackName": "/".join(parts)}).items():
             kind, name = resource["type"], urn.rpartition("::")[2]
             if kind.startswith(f"{TYPES}:") and (remembered := _remembered(resource["outputs"])):
                 found[f"{kind}::{name}"] = remembered
@@ -220,8 +220,20 @@ def export_images(images: Mapping[str, pulumi.Input[str]], *, after: Sequence[pu
 def images_of(stack: str) -> Mapping[str, str]:
     """What another stack of this project ran: its output `images`; empty where it never ran any."""
     parts = (pulumi.get_organization(), pulumi.get_project(), stack)
-    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": "/".join(parts)})
-    return answer.value["outputs"].get("images") or {}
+    return _read("pulumi:pulumi:readStackOutputs", {"name": "/".join(parts)}).get("images") or {}
+
+
+def _read(function: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
+    """Ask the engine for what a state holds; again where it is being written at that moment."""
+    for pause_s in (0.1, 0.2, 0.4, 0.8, 1.6, None):
+        try:
+            return pulumi.runtime.invoke(function, dict(arguments)).value["outputs"]
+        except Exception as error:  # the SDK raises no narrower one
+            # A state in a folder is not written in one piece, and the engine writes it while the program runs.
+            if pause_s is None or "failed to load checkpoint" not in str(error):
+                raise
+            time.sleep(pause_s)
+    raise AssertionError("the last try has returned or raised")
 
 
 def _remembered(outputs: Mapping[str, Any]) -> Remembered | None:

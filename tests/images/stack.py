@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import textwrap
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from cli.project import local_variables
 from tests.engine.harness import CHECKOUT, Result
 from tests.standins.docker_build import VARIABLE
+from tidegate.image.context import write_context
 
 PROGRAM = CHECKOUT / "tests" / "images" / "program"
 STANDINS = CHECKOUT / "tests" / "standins" / "bin"
@@ -85,11 +85,7 @@ class ImageStack:
     ) -> dict[str, Any]:
         """Describe a build, and lay out its context."""
         build = {"repository": repository, "tag": tag, "context": f"contexts/{name}", "dockerfile": dockerfile}
-        shutil.rmtree(self.root / build["context"], ignore_errors=True)
-        for relative, content in files.items():
-            path = self.root / build["context"] / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+        write_context(files, self.root / build["context"])
         self.described["builds"][name] = build
         return build
 

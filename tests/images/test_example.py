@@ -34,7 +34,8 @@ def test_the_image_of_the_example_scores_as_nobody_on_a_read_only_file_system(
     assert config["User"] == f"{USER_ID}:{USER_ID}"
     assert f"AZUREML_MODEL_DIR={MODELS}/diabetes-ridge/1" in config["Env"]
     assert config["Labels"]["io.tidegate.key"] == stack.tag("environment")
-    assert config["Healthcheck"]["Test"][0] == "CMD"
+    below = registry.config(ENVIRONMENT, stack.tag("environment"))["config"]
+    assert below["Healthcheck"]["Test"][0] == "CMD"
     environment = registry.layers(ENVIRONMENT, stack.tag("environment"))
     assert registry.layers(RIDGE, name)[: len(environment)] == environment
 

@@ -63,8 +63,10 @@ class Buildah:
             file = Path(temporary) / "Dockerfile"
             file.write_text(dockerfile)
             options = [
-                # Docker's format, since OCI's has no health check; one layer, since each is a whole copy with vfs.
-                *("--isolation", "chroot", "--network", "host", "--format", "docker", "--platform", platform),
+                # One layer for all steps: with vfs each is a whole copy.
+                *("--isolation", "chroot", "--network", "host", "--platform", platform, "--identity-label=false"),
+                # OCI's format has no health check; Docker's has the builder's host name, another one in each build.
+                *("--format", "docker" if re.search(r"^HEALTHCHECK", dockerfile, re.MULTILINE) else "oci"),
                 *(word for tag in tags for word in ("--tag", tag)),
                 *(word for name, value in build_args.items() for word in ("--build-arg", f"{name}={value}")),
                 *(word for name, value in labels.items() for word in ("--label", f"{name}={value}")),
