@@ -1,10 +1,14 @@
 """Images through the real engine, built by buildah and kept in a real registry."""
 
 import json
+import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.images.base import REPOSITORY as BASE
+from tests.images.base import TAG as BASE_TAG
 from tests.images.front import DENIED, FULL, Front
 from tests.images.registry import RegistryServer
 from tests.images.stack import ImageStack
@@ -176,6 +180,29 @@ def test_the_output_of_a_build_reaches_the_terminal(stack: ImageStack) -> None:
     assert "Writing manifest to image destination" in output
 
 
+def test_an_interrupted_build_leaves_nothing_behind(new_stack: NewStack, registry_with_base: RegistryServer) -> None:
+    registry = registry_with_base
+    stack = new_stack(address=registry.address)
+    context = {"packages": b"numpy"}
+    slow = f"FROM {registry.address}/{BASE}:{BASE_TAG}\nCOPY packages /packages\nRUN echo begun; exec sleep 300.5\n"
+    stack.describe("environment", ENVIRONMENT, "e1-slow", slow, context)
+    running = stack.start("up", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev")
+    output = iter(running.stdout or ())
+    assert any(line.rstrip().endswith(" begun") for line in output)
+
+    running.send_signal(signal.SIGINT)
+    rest = "".join(output)
+
+    assert running.wait(timeout=60) != 0
+    assert "the build was interrupted" in rest
+    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if b"300.5" in _command(each)]
+    assert registry.tags(ENVIRONMENT) == []
+    assert stack.builds() == []
+    stack.describe("environment", ENVIRONMENT, "e1-slow", "FROM scratch\nCOPY packages /packages\n", context)
+    stack.up().require()
+    assert stack.builds() == BUILDS
+
+
 def test_a_password_is_used_and_never_shown(new_stack: NewStack, new_registry: NewRegistry) -> None:
     closed = new_registry("closed", asks_for_password=True)
     stack = new_stack(address=closed.address)
@@ -260,3 +287,10 @@ def test_a_change_behind_a_fault_leaves_what_ran(new_stack: NewStack, front: Fro
     stack.up().require()
     assert json.dumps(stack.images()).count("@sha256:") == 2
     assert stack.tag() in registry.tags(RIDGE)
+
+
+def _command(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
