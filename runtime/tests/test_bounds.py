@@ -20,11 +20,12 @@ from tidegate_runtime.bounds import QueueFullError, ScoringTimeout, Slot, Slots
 Serve = Callable[..., Server]
 
 SCRIPT = """
-    import ctypes, json, threading, time
+    import ctypes, json, os, threading, time
 
     def init():
-        global running, most, lock
+        global running, most, lock, numbers
         running = most = 0
+        numbers = []
         lock = threading.Lock()
 
     def run(data):
@@ -34,6 +35,10 @@ SCRIPT = """
             running += 1
             most = max(most, running)
         try:
+            if "number" in asked:
+                numbers.append(asked["number"])
+            while "wait_for" in asked and not os.path.exists(asked["wait_for"]):
+                time.sleep(0.01)
             if "sleep" in asked:
                 time.sleep(asked["sleep"])
             if "spin" in asked:
@@ -47,7 +52,7 @@ SCRIPT = """
                     return "swallowed"
             if "hold" in asked:  # native code that keeps the interpreter's lock
                 ctypes.PyDLL(None).sleep(60)
-            return {"most": most}
+            return {"most": most, "numbers": numbers}
         finally:
             with lock:
                 running -= 1
@@ -61,6 +66,26 @@ def post(server: Server, body: object, **headers: str) -> httpx.Response:
 
 def stamp(ago_s: float = 0.0) -> dict[str, str]:
     return {"x-request-start": f"t={time.time() - ago_s:.6f}"}
+
+
+class Queue:
+    """A server whose requests wait for long, how many do, and a file that a run waits for."""
+
+    def __init__(self, serve: Serve, folder: Path) -> None:
+        self.gate = folder / "gate"
+        self._port = free_port()
+        variables = {"TIDEGATE_MAX_QUEUE_WAIT_MS": "60000"}
+        self.server = serve(SCRIPT, variables=variables, options=["--metrics-port", str(self._port)])
+
+    def running(self) -> int:
+        return self._gauge("tidegate_requests_in_flight")
+
+    def waiting(self) -> int:
+        return self._gauge("tidegate_requests_queued")
+
+    def _gauge(self, name: str) -> int:
+        lines = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text.splitlines()
+        return int(next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{name}{{")))
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -117,38 +142,26 @@ def test_a_waiting_request_gets_the_slot_when_it_is_free(serve: Serve) -> None:
         assert post(server, {}).status_code == 200
 
 
-def test_requests_run_in_the_order_in_which_they_came(serve: Serve) -> None:
-    server = serve(
-        """
-            import json, time
-
-            def init():
-                global order
-                order = []
-
-            def run(data):
-                asked = json.loads(data)
-                order.append(asked["number"])
-                time.sleep(asked["sleep"])
-                return order
-        """,
-        variables={"TIDEGATE_MAX_QUEUE_WAIT_MS": "20000"},
-    )
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(post, server, {"number": 0, "sleep": 1})
-        time.sleep(0.3)
-        rest = []
+def test_requests_run_in_the_order_in_which_they_came(serve: Serve, tmp_path: Path) -> None:
+    queue = Queue(serve, tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(post, queue.server, {"wait_for": str(queue.gate)})]
+        wait_for(lambda: queue.running() == 1, "the first run")
         for number in range(1, 9):
-            rest.append(pool.submit(post, server, {"number": number, "sleep": 0.01}))
-            time.sleep(0.05)
-        assert {each.result().status_code for each in (first, *rest)} == {200}
-    assert post(server, {"number": 9, "sleep": 0}).json() == list(range(10))
+            wait_for(lambda waiting=number - 1: queue.waiting() == waiting, "the request before")
+            answers.append(pool.submit(post, queue.server, {"number": number}))
+        wait_for(lambda: queue.waiting() == 8, "the last request")
+        queue.gate.touch()
+        assert {each.result().status_code for each in answers} == {200}
+    assert post(queue.server, {"number": 9}).json()["numbers"] == list(range(1, 10))
+    assert queue.waiting() == 0
 
 
-def test_without_a_gateways_stamp_many_wait_no_longer_than_one(serve: Serve) -> None:
+def test_without_a_gateways_stamp_many_wait_no_longer_than_one(serve: Serve, tmp_path: Path) -> None:
     server = serve(SCRIPT)
+    gate = tmp_path / "gate"
     with ThreadPoolExecutor(25) as pool:
-        pool.submit(post, server, {"sleep": 3})
+        pool.submit(post, server, {"wait_for": str(gate)})
         time.sleep(0.3)
 
         def timed(_: int) -> tuple[int, float]:
@@ -156,28 +169,23 @@ def test_without_a_gateways_stamp_many_wait_no_longer_than_one(serve: Serve) -> 
             return post(server, {}).status_code, time.monotonic() - started
 
         waits = list(pool.map(timed, range(24)))
+        gate.touch()
     assert {status for status, _ in waits} == {503}
-    assert max(wait for _, wait in waits) < 2
+    assert max(wait for _, wait in waits) < 24 * 0.5 / 2
 
 
-def test_large_bodies_that_wait_keep_threads_from_fetching_more_of_them(serve: Serve) -> None:
-    port = free_port()
-    variables = {"TIDEGATE_MAX_QUEUE_WAIT_MS": "20000"}
-    server = serve(SCRIPT, variables=variables, options=["--metrics-port", str(port)])
-
-    def waiting() -> str:
-        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
-        return next(line.rpartition(" ")[2] for line in lines if line.startswith("tidegate_requests_queued{"))
-
-    with ThreadPoolExecutor() as pool:
-        long = pool.submit(post, server, {"sleep": 2})
+def test_large_bodies_that_wait_keep_threads_from_fetching_more_of_them(serve: Serve, tmp_path: Path) -> None:
+    queue = Queue(serve, tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        first = pool.submit(post, queue.server, {"wait_for": str(queue.gate)})
+        wait_for(lambda: queue.running() == 1, "the first run")
+        large = [pool.submit(post, queue.server, {"x": "a" * 1_000_000}) for _ in range(4)]
+        wait_for(lambda: queue.waiting() == 1, "a large request in the queue")
         time.sleep(0.3)
-        large = [pool.submit(post, server, {"x": "a" * 1_000_000}) for _ in range(4)]
-        wait_for(lambda: waiting() == "1", "a large request in the queue")
-        time.sleep(0.3)
-        assert waiting() == "1"
-        assert {each.result().status_code for each in (long, *large)} == {200}
-    assert waiting() == "0"
+        assert queue.waiting() == 1
+        queue.gate.touch()
+        assert {each.result().status_code for each in (first, *large)} == {200}
+    assert queue.waiting() == 0
 
 
 def test_health_is_answered_while_the_script_is_busy(serve: Serve) -> None:
