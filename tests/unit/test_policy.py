@@ -9,6 +9,7 @@ from pulumi_policy import (
 
 from policy import checks
 from policy.pack import POLICIES
+from tidegate.cluster.plan.objects import DEVICE_PLUGIN_IMAGE, PRODUCTION_LABEL
 from tidegate.cluster.spec import PRODUCTION_TAG
 
 DIGEST = "@sha256:" + "0" * 64
@@ -107,6 +108,12 @@ def test_production_says_so_itself(properties: dict[str, object], production: bo
 
 def test_the_tag_is_the_one_that_the_program_sets() -> None:
     assert checks.PRODUCTION_TAG == PRODUCTION_TAG
+    assert checks.PRODUCTION_LABEL == PRODUCTION_LABEL
+
+
+def test_the_device_plugin_is_named_by_its_digest() -> None:
+    pod = {"spec": {"containers": [{"name": "a", "image": DEVICE_PLUGIN_IMAGE}]}}
+    assert not list(checks.images_without_digest("kubernetes:core/v1:Pod", pod))
 
 
 KUBECONFIG = "apiVersion: v1\nkind: Config\nusers: []\n"

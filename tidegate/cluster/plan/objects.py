@@ -12,10 +12,15 @@ CERTIFICATE = "scoring-certificate"
 """The Secret in the gateway's namespace that has the front's certificate."""
 
 GPU_NAMESPACE = "tidegate-gpu"
-DEVICE_PLUGIN_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.18.2"
+DEVICE_PLUGIN_IMAGE = (
+    "nvcr.io/nvidia/k8s-device-plugin:v0.18.2@sha256:b5788e29e7ae5272de8de863ebe386d6611e608421a6ecc5b4e7d5952aba637f"
+)
 """Moved by hand, after its release notes."""
 
 GPU_TAINTS = ("sku", "nvidia.com/gpu")
+
+PRODUCTION_LABEL = "tidegate.dev/production"
+"""By it the policy pack knows what has to be strict."""
 
 _LABELS = {"app.kubernetes.io/managed-by": "tidegate"}
 
@@ -59,6 +64,7 @@ def plan_device_plugin(spec: ClusterSpec) -> Manifest:
     """A `DaemonSet` on the nodes with NVIDIA GPUs, by which pods can ask for `nvidia.com/gpu`."""
     name = "nvidia-device-plugin"
     labels = {"app.kubernetes.io/name": name}
+    production = {PRODUCTION_LABEL: "true"} if spec.production else {}
     sliced = any(pool.mig_profile for pool in spec.pools)
     # All GPUs of a node are cut alike on AKS, so that a slice is asked for as a whole GPU would be.
     arguments = ["--fail-on-init-error=false", f"--mig-strategy={'single' if sliced else 'none'}"]
@@ -74,7 +80,7 @@ def plan_device_plugin(spec: ClusterSpec) -> Manifest:
         "volumeMounts": [{"name": "device-plugins", "mountPath": devices}],
     }
     return {
-        "metadata": {"name": name, "namespace": GPU_NAMESPACE, "labels": {**_LABELS, **labels}},
+        "metadata": {"name": name, "namespace": GPU_NAMESPACE, "labels": {**_LABELS, **labels, **production}},
         "spec": {
             "selector": {"matchLabels": labels},
             "updateStrategy": {"type": "RollingUpdate"},
