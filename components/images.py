@@ -26,7 +26,7 @@ class ImageBuild:
     tag: str
     """The content's own name."""
     context: str
-    """Folder relative to the project; it is the same on every machine, since the engine compares it as text."""
+    """Folder that `write_context` has made, relative to the project: the engine compares it as text."""
     dockerfile: str
     """The text."""
     platform: str = "linux/amd64"
@@ -39,7 +39,7 @@ class RegistryLogin:
 
     address: str
     username: pulumi.Input[str]
-    password: pulumi.Input[str]
+    password: pulumi.Input[str] = field(repr=False)
     """Made secret here."""
 
 
