@@ -18,7 +18,7 @@ from tidegate.cluster.spec import (
 LISTED = ApiServerSpec(authorized_ip_ranges=("203.0.113.0/24",))
 DEPLOYED = ApiServerSpec(include_deployer=True)
 OPEN = ApiServerSpec()
-PRIVATE = ApiServerSpec(private=PrivateSpec())
+PRIVATE = ApiServerSpec(private=PrivateSpec(), include_deployer=True)
 ATTACHED = AttachedClusterSpec(
     name="theirs", purpose="FastProd", subscription_id=None, resource_group="rg", cluster_name="aks"
 )
