@@ -11,6 +11,7 @@ from components.cluster_network import ClusterNetwork
 from components.registry import Registry
 from components.resources import ReplacementGuard, SystemPool
 from components.rights import until_rights_hold
+from tidegate.azure.login import login_kind
 from tidegate.cluster.plan.access import (
     MANAGED_IDENTITY_OPERATOR,
     NETWORK_CONTRIBUTOR,
@@ -119,7 +120,7 @@ class Cluster(pulumi.ComponentResource):
             RBAC_CLUSTER_ADMIN,
             self.cluster.id,
             spec.entra.deployer_object_id or login.object_id,
-            kind=spec.entra.deployer_principal_type,
+            kind=spec.entra.deployer_principal_type or login_kind(),
         )
         if registry is not None:
             registry.let_pull(f"{name}.pull", cluster=spec.name, principal=kubelet.object_id, parent=self)
@@ -164,7 +165,7 @@ class Cluster(pulumi.ComponentResource):
         role: str,
         scope: pulumi.Input[str],
         principal: pulumi.Input[str],
-        kind: str | None = "ServicePrincipal",
+        kind: str = "ServicePrincipal",
     ) -> pulumi.Resource:
         return assign_role(
             f"{self._name}.{use}",

@@ -18,6 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite the golden files instead of comparing with them")
 
 
+@pytest.fixture(autouse=True)
+def nobody_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own login decides nothing of what is recorded."""
+    for name in ("ARM_CLIENT_ID", "ARM_USE_OIDC", "ARM_USE_MSI"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Compares a value with the golden file of that name: JSON with sorted keys, what fits on a line on one."""

@@ -136,8 +136,19 @@ def test_a_cluster_in_a_network_of_akss_own_needs_no_right_on_one(register: Regi
 
 def test_a_right_says_what_kind_of_principal_gets_it_and_has_a_name_of_its_own(large: list[Recorded]) -> None:
     assignments = [each for each in large if each["type"].endswith(":RoleAssignment")]
-    assert {each["inputs"]["principalType"] for each in assignments} == {"ServicePrincipal"}
+    kinds = {each["name"]: each["inputs"].get("principalType") for each in assignments}
+    # Who deploys is a person, unless the variables of a program's login are there.
+    assert kinds.pop("prod.deployer") == "User"
+    assert set(kinds.values()) == {"ServicePrincipal"}
     assert len({each["inputs"]["roleAssignmentName"] for each in assignments}) == len(assignments) > 6
+
+
+def test_a_login_by_variables_deploys_as_a_service_principal(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARM_CLIENT_ID", "30000000-0000-4000-8000-000000000002")
+    given = named(register(cluster(monitoring=QUIET)), "RoleAssignment", "prod.deployer")["inputs"]
+    assert given["principalType"] == "ServicePrincipal"
 
 
 def test_the_deployer_may_be_another(register: Register) -> None:

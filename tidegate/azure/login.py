@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tidegate.azure.errors import LoginError
 
@@ -98,6 +98,18 @@ class Login:
             return self._credential.get_token(scope)
         except (ClientAuthenticationError, ValueError, OSError) as error:  # the latter: variables that lead nowhere
             raise LoginError(f"there is no Azure login that works; {_HOW}. {_shortened(str(error))}") from error
+
+
+def login_kind(environment: Mapping[str, str] | None = None) -> Literal["User", "ServicePrincipal"]:
+    """What Entra ID calls the login by which azure-native works: by variables it is a program's, else a person's.
+
+    A service principal that has logged in to the Azure CLI counts as a person; its config has to say what it is.
+    """
+    known = os.environ if environment is None else environment
+    return "ServicePrincipal" if any(known.get(name) for name in _OF_PROGRAMS) else "User"
+
+
+_OF_PROGRAMS = ("ARM_CLIENT_ID", "ARM_USE_OIDC", "ARM_USE_MSI")
 
 
 def _credential(environment: Mapping[str, str]) -> Credential:

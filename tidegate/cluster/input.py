@@ -153,7 +153,7 @@ class EntraInput(Input):
     admin_group_object_ids: list[str] | None = Field(None, alias="adminGroupObjectIDs")
     deployer_object_id: str | None = Field(None, description="Default: the login that runs pulumi.")
     deployer_principal_type: Literal["User", "ServicePrincipal"] | None = Field(
-        None, description="Default ServicePrincipal."
+        None, description="Default: ServicePrincipal with deployerObjectId, else the login's."
     )
     kubeconfig: Literal["azurecli", "workloadidentity", "spn"] | None = Field(
         None, description="How kubelogin logs in: a person, CI, a service principal. Default azurecli."

@@ -384,11 +384,13 @@ def _entra(loc: Loc, given: EntraInput) -> tuple[EntraSpec, list[Finding]]:
         for place, value in places
         if value is not None and not re.fullmatch(GUID, value)
     ]
+    # Who is named is the one that CI logs in as, whoever runs pulumi.
+    named = "ServicePrincipal" if given.deployer_object_id else None
     spec = EntraSpec(
         tenant_id=given.tenant_id,
         admin_group_object_ids=tuple(sorted({group.lower() for group in groups})),
         deployer_object_id=given.deployer_object_id,
-        deployer_principal_type=given.deployer_principal_type or "ServicePrincipal",
+        deployer_principal_type=given.deployer_principal_type or named,
         kubeconfig=given.kubeconfig or "azurecli",
     )
     return spec, findings

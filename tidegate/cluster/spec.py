@@ -196,7 +196,8 @@ class EntraSpec(Spec):
     tenant_id: str | None = None
     admin_group_object_ids: tuple[str, ...] = ()
     deployer_object_id: str | None = None
-    deployer_principal_type: Literal["User", "ServicePrincipal"] = "ServicePrincipal"
+    deployer_principal_type: Literal["User", "ServicePrincipal"] | None = None
+    """None: by the login that runs pulumi."""
     kubeconfig: Literal["azurecli", "workloadidentity", "spn"] = "azurecli"
 
 

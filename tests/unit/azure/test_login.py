@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.azure.web import Answer, Asked, Web
 from tidegate.azure.errors import LoginError
-from tidegate.azure.login import EARLY_S, Login
+from tidegate.azure.login import EARLY_S, Login, login_kind
 
 NewWeb = Callable[[Callable[[Asked], Answer]], Web]
 SCOPE = "https://management.azure.com/.default"
@@ -43,6 +43,11 @@ def test_a_token_is_kept_by_scope_until_it_is_about_to_end() -> None:
     short = Credential(lives_s=EARLY_S - 1)
     login = Login({}, credential=lambda: short)
     assert [login.token("a"), login.token("a")] == ["1 for a", "2 for a"]
+
+
+def test_a_login_by_variables_is_a_programs_and_any_other_a_persons() -> None:
+    assert login_kind({"ARM_SUBSCRIPTION_ID": "s", "ARM_CLIENT_ID": ""}) == "User"
+    assert login_kind({"ARM_CLIENT_ID": "c"}) == login_kind({"ARM_USE_OIDC": "true"}) == "ServicePrincipal"
 
 
 def test_a_managed_identity_gives_a_token(new_web: NewWeb, monkeypatch: pytest.MonkeyPatch) -> None:

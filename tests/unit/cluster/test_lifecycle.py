@@ -368,6 +368,9 @@ def test_administrators_are_guids() -> None:
     assert findings == []
     assert spec.entra.admin_group_object_ids == (GUID,)
     assert (spec.entra.deployer_principal_type, spec.entra.kubeconfig) == ("User", "spn")
+    ci, _ = resolve({"entra": {"deployerObjectId": GUID}})
+    person, _ = resolve({})
+    assert (ci.entra.deployer_principal_type, person.entra.deployer_principal_type) == ("ServicePrincipal", None)
     wrong = {"tenantId": "acme.com", "adminGroupObjectIDs": [GUID, "admins"], "deployerObjectId": GUID[:-1]}
     assert found({"entra": wrong}) == [
         ("error", "entra-id", "entra.adminGroupObjectIDs[1]"),

@@ -59,7 +59,7 @@ def _cluster(spec: ClusterSpec) -> Planned:
     yield "managedidentity:UserAssignedIdentity", access.plan_identity(spec, "kubelet")
     role = access.plan_role(
         definition=role_definition("s", access.NETWORK_CONTRIBUTOR), name=role_assignment_name("s", spec.name),
-        scope=VNET, principal=GUID, kind=spec.entra.deployer_principal_type,
+        scope=VNET, principal=GUID, kind=spec.entra.deployer_principal_type or "User",
     )  # fmt: skip
     yield "authorization:RoleAssignment", role
     yield (
