@@ -59,7 +59,7 @@ class PoolInput(NodesInput):
 
 
 class SystemPoolInput(NodesInput):
-    """The pool that a cluster is born with; it is never renamed, and only grows by further pools."""
+    """The pool that a cluster is born with; it is never renamed, and keeps its shape."""
 
     refused: ClassVar = {
         "mode": "The system pool is always of mode System; further pools stand under pools",
