@@ -136,6 +136,7 @@ def test_a_config_is_refused_by_findings_or_gives_bodies_that_azure_takes(tree: 
     check(found.azure)
 
 
+@settings(deadline=None)
 @given(configs(most=3))
 def test_the_order_of_keys_makes_no_difference(tree: Tree) -> None:
     first, second = read(tree), read(_turned(tree))
@@ -147,6 +148,7 @@ def test_the_order_of_keys_makes_no_difference(tree: Tree) -> None:
         assert second.azure == first.azure
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(sound(2))), st.recursive(st.none() | st.text(max_size=3), st.lists)))
 def test_values_of_any_kind_are_refused_in_words(values: Tree) -> None:
     found = read(sound(2) | values | {"tidegate:target": "azure"})
