@@ -28,10 +28,9 @@ def records_sha256(records: Iterable[tuple[str, ...]]) -> str:
 
     Each field goes in with its length in bytes before it, so no two different lists are the same bytes.
     """
-    digest = hashlib.sha256()
+    parts: list[str] = []
     for record in records:
         for field in record:
-            encoded = field.encode()
-            digest.update(f"{len(encoded)}:".encode() + encoded)
-        digest.update(b"\n")
-    return digest.hexdigest()
+            parts.append(f"{len(field) if field.isascii() else len(field.encode())}:{field}")
+        parts.append("\n")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

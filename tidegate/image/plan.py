@@ -1,5 +1,6 @@
 """What images the versions of a stack need, what goes into each, and where in the user's files it is written."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from tidegate.cache import cache_folder
 from tidegate.config import Environment
 from tidegate.endpoint.spec import VersionSpec
 from tidegate.image.changes import Change, changes
@@ -61,7 +63,7 @@ def plan_images(environment: Environment, *, root: Path) -> tuple[VersionImage, 
 
     def planned(endpoint: str, version: VersionSpec) -> VersionImage:
         inputs = image_inputs(version, lock, environment.image_platform, server=server)
-        code = take_snapshot(version.inference.source).digest
+        code = take_snapshot(version.inference.source, cache=cache_folder(os.environ)).digest
         models = {str(model): digests[str(model)] for model in version.models}
         contents = record(inputs, code=code, models=models)
         return VersionImage(endpoint, version.name, inputs, contents, version.inference.python_file)

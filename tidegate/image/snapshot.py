@@ -1,23 +1,33 @@
 """The project's code as it goes into an image or a local deployment: chosen, checked and named by content (rule I3)."""
 
+import os
+import re
 import stat
 import tempfile
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
-from tidegate.digest import copy_sha256, file_sha256, records_sha256
+from tidegate.digest import copy_sha256, records_sha256
 from tidegate.findings import Finding
+from tidegate.image.hash_cache import Entry, HashCache, UnreadableError, hash_files
 
 SIZE_LIMIT_BYTES = 300 * 1024 * 1024
 """Azure ML v1's limit for a snapshot, which may just be reached."""
 
 
-@dataclass(frozen=True)
-class SourceFile:
+MOST_NAME_BYTES = 255
+MOST_PATH_BYTES = 4096 - 256
+"""Linux opens no path of 4096 bytes (PATH_MAX); what stands above the code in an image is less than 256."""
+
+
+class SourceFile(NamedTuple):
     """One file of a snapshot."""
 
     path: str
@@ -55,7 +65,7 @@ class SnapshotError(Exception):
         return "\n".join(str(finding) for finding in self.findings)
 
 
-def take_snapshot(source: Path, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> Snapshot:
+def take_snapshot(source: Path, *, limit_bytes: int = SIZE_LIMIT_BYTES, cache: Path | None = None) -> Snapshot:
     """Choose and hash the files of a source directory, or one file alone.
 
     In a directory, `.amlignore` in its root says what is left out, or, only where that file is missing, `.gitignore`
@@ -65,23 +75,25 @@ def take_snapshot(source: Path, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> Snaps
     Args:
         source: a directory, or a file that becomes the only one of the snapshot.
         limit_bytes: the most that all files together may have.
+        cache: the folder for caches; with it a file that has not changed since the last time is not read again.
 
     Raises:
         SnapshotError: links out of the directory or in a circle, special or unreadable files, names that differ only
-            in case or are not Unicode, no file at all, or more than `limit_bytes`.
+            in case, are not Unicode or that no container can hold, no file at all, or more than `limit_bytes`.
     """
+    now_ns = time.time_ns()
     if source.is_file():
-        return _snapshot(source.parent, [_source_file(source, source.name)])
+        return _snapshot(source.parent, _single(source), now_ns, None)
     if not source.is_dir():
         raise SnapshotError([Finding(str(source), "does not exist", "Name the directory that holds the entry script")])
     walk = _Walk(source)
-    files = sorted(walk.files(), key=lambda file: file.path)
-    findings = [*walk.findings, *_case_clashes(file.path for file in files), *_too_large(files, limit_bytes)]
-    if not files and not findings:
+    found = sorted(walk.files(), key=itemgetter(0))
+    findings = [*walk.findings, *_case_clashes([entry.path for entry in found]), *_too_large(found, limit_bytes)]
+    if not found and not findings:
         findings.append(Finding(str(source), "holds no file to pack", "Look at its .amlignore or .gitignore"))
     if findings:
         raise SnapshotError(findings)
-    return _snapshot(source, files)
+    return _snapshot(source, found, now_ns, cache)
 
 
 def copy_snapshot(snapshot: Snapshot, destination: Path) -> None:
@@ -112,48 +124,71 @@ class _Walk:
         self._root = root
         self._real_root = root.resolve()
         self._ignored = _ignore_rules(root)
+        self._has_rules = bool(self._ignored.patterns)
         self._can_reinclude = any(pattern.include is False for pattern in self._ignored.patterns)
 
-    def files(self) -> Iterator[SourceFile]:
-        return self._directory("", (self._real_root,))
+    def files(self) -> Iterator[Entry]:
+        return self._directory("", (str(self._real_root),))
 
-    def _directory(self, prefix: str, above: tuple[Path, ...]) -> Iterator[SourceFile]:
+    def _directory(self, prefix: str, above: tuple[str, ...]) -> Iterator[Entry]:
         """Yield the files under `prefix` ("" or "a/b/"); `above` are the real directories on the way there."""
         try:
-            names = sorted(path.name for path in (self._root / prefix).iterdir())
+            with os.scandir(self._root / prefix) as listing:
+                entries = list(listing)
         except OSError as error:
             self._report(prefix, f"cannot be read: {error.strerror}", "Make it readable, or name it in .amlignore")
             return
-        for name in names:
+        roomy = len(prefix.encode()) + MOST_NAME_BYTES <= MOST_PATH_BYTES
+        for entry in entries:
+            name = entry.name
             relative = prefix + name
-            path = self._root / relative
-            is_directory = path.is_dir()
-            if self._is_left_out(name, relative, is_directory) or not self._is_sound(path, relative):
+            is_directory = _is_directory(entry)
+            if name in _NEVER or name.endswith(".pyc"):
                 continue
-            real = path.resolve()
-            if not is_directory:
-                yield from self._file(path, relative)
-            elif real in above:
-                self._report(relative, "is a link to a directory above it", _TAKE_LINK_OUT)
-            else:
-                yield from self._directory(f"{relative}/", (*above, real))
+            if self._has_rules and self._is_ignored(relative, is_directory):
+                continue
+            if not (_is_plain(name) and roomy) and not self._is_name(name, relative):
+                continue
+            is_link = entry.is_symlink()
+            if is_link and not self._is_sound_link(relative):
+                continue
+            if is_directory:
+                real = str((self._root / relative).resolve()) if is_link else f"{above[-1]}/{name}"
+                if real in above:
+                    self._report(relative, "is a link to a directory above it", _TAKE_LINK_OUT)
+                else:
+                    yield from self._directory(f"{relative}/", (*above, real))
+            elif found := self._file(entry, relative):
+                yield found
 
-    def _is_left_out(self, name: str, relative: str, is_directory: bool) -> bool:
-        if name in {".git", "__pycache__"} or name.endswith(".pyc"):
-            return True
+    def _is_ignored(self, relative: str, is_directory: bool) -> bool:
         if is_directory:
             # A pattern with `!` may bring back a file further down, so then each file is asked.
             return not self._can_reinclude and self._ignored.match_file(f"{relative}/")
         return self._ignored.match_file(relative)
 
-    def _is_sound(self, path: Path, relative: str) -> bool:
+    def _is_name(self, name: str, relative: str) -> bool:
         try:
-            relative.encode()
+            too_long = len(relative.encode()) > MOST_PATH_BYTES
         except UnicodeEncodeError:
-            self._report(ascii(relative), "has a name that is not Unicode", "Rename it, or name it in .amlignore")
-            return False
-        if not path.is_symlink():
+            return self._refuse_name(relative, "has a name that is not Unicode")
+        if too_long:
+            problem = f"is longer than the {MOST_PATH_BYTES} bytes that a container's file system leaves for it"
+        elif name.startswith(_WHITEOUT):
+            problem = f"begins with {_WHITEOUT}, by which the layers of images mark what is deleted"
+        elif any(unicodedata.category(char) == "Cc" for char in name):
+            problem = "has a control character in its name"
+        else:
             return True
+        return self._refuse_name(relative, problem)
+
+    def _refuse_name(self, relative: str, problem: str) -> bool:
+        shown = relative if relative.isprintable() else ascii(relative)
+        self._report(shown, problem, "Rename it, or name it in .amlignore")
+        return False
+
+    def _is_sound_link(self, relative: str) -> bool:
+        path = self._root / relative
         try:
             target = path.resolve(strict=True)
         except (OSError, RuntimeError):  # a circle of links is an OSError or, before Python 3.13, a RuntimeError
@@ -165,19 +200,25 @@ class _Walk:
             return False
         return True
 
-    def _file(self, path: Path, relative: str) -> Iterator[SourceFile]:
+    def _file(self, entry: "os.DirEntry[str]", relative: str) -> Entry | None:
         try:
-            if stat.S_ISREG(path.stat().st_mode):
-                yield _source_file(path, relative)
-            else:
-                self._report(relative, "is a socket, a pipe or a device", "Remove it, or name it in .amlignore")
+            status = entry.stat()
         except OSError as error:
             self._report(relative, f"cannot be read: {error.strerror}", "Make it readable, or name it in .amlignore")
+            return None
+        if stat.S_ISREG(status.st_mode):
+            return _entry(relative, entry.path, status)
+        self._report(relative, "is a socket, a pipe or a device", "Remove it, or name it in .amlignore")
+        return None
 
     def _report(self, path: str, problem: str, remedy: str) -> None:
         self.findings.append(Finding(path, problem, remedy))
 
 
+_NEVER = frozenset({".git", "__pycache__"})
+_WHITEOUT = ".wh."  # OCI image specification, "Whiteouts"
+_is_plain = re.compile(r"(?!\.wh\.)[ -~]+").fullmatch
+"""Whether a name is one that everything can hold: what is true of nearly all, and soon seen."""
 _TAKE_LINK_OUT = "Copy what it leads to into the directory, or name the link in .amlignore"
 
 
@@ -194,40 +235,87 @@ def _ignore_rules(root: Path) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(())
 
 
-def _source_file(path: Path, relative: str) -> SourceFile:
-    status = path.stat()
-    return SourceFile(relative, status.st_size, bool(status.st_mode & stat.S_IXUSR), file_sha256(path))
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links, which is reported as such
+        return False
 
 
-def _snapshot(root: Path, files: list[SourceFile]) -> Snapshot:
-    records = ((file.path, "x" if file.executable else "-", file.sha256) for file in files)
-    return Snapshot(root, tuple(files), f"s1-{records_sha256(records)}", sum(file.size for file in files))
+def _entry(relative: str, place: str, status: os.stat_result) -> Entry:
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    return Entry(relative, place, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, executable)
 
 
-def _case_clashes(paths: Iterable[str]) -> Iterator[Finding]:
+def _single(source: Path) -> list[Entry]:
+    return [_entry(source.name, str(source), source.stat())]
+
+
+def _snapshot(root: Path, entries: list[Entry], now_ns: int, cache: Path | None) -> Snapshot:
+    size = sum(entry.size for entry in entries)
+    try:
+        if cache is not None and size >= _WORTH_CACHING_BYTES:
+            hashes = HashCache.of(root, cache).hashes(entries, now_ns=now_ns)
+        else:
+            hashes = hash_files(entries)
+    except UnreadableError as error:
+        remedy = "Make it readable, or name it in .amlignore"
+        raise SnapshotError(Finding(path, problem, remedy) for path, problem in error.problems) from error
+    files = tuple(
+        SourceFile(entry.path, entry.size, entry.executable, digest)
+        for entry, digest in zip(entries, hashes, strict=True)
+    )
+    records = ((path, "x" if executable else "-", digest) for path, _, executable, digest in files)
+    return Snapshot(root, files, f"s1-{records_sha256(records)}", size)
+
+
+_WORTH_CACHING_BYTES = 1024 * 1024
+"""What is less is read as fast as it is looked up."""
+
+
+def _case_clashes(paths: list[str]) -> Iterator[Finding]:
     """Files and directories whose names are one on a file system that ignores case or composes Unicode."""
-    seen: dict[str, str] = {}
-    reported: set[str] = set()
+    if _are_apart(paths):
+        return
+    seen: dict[tuple[str, str], str] = {}
+    known: set[str] = set()
     for path in paths:
-        for part in (*reversed(PurePosixPath(path).parents), PurePosixPath(path)):
-            spelled = str(part)
-            first = seen.setdefault(unicodedata.normalize("NFC", spelled).casefold(), spelled)
-            if first != spelled and spelled not in reported:
-                reported.add(spelled)
+        for parent, name in _steps(path, known):
+            folded = unicodedata.normalize("NFC", name).casefold()
+            first = seen.setdefault((parent, folded), name)
+            if first != name:
                 yield Finding(
-                    spelled,
-                    f"differs from '{first}' only in case or in how its letters are composed",
+                    parent + name,
+                    f"differs from '{parent}{first}' only in case or in how its letters are composed",
                     "Rename one of them: some systems cannot hold both",
                 )
-                break
 
 
-def _too_large(files: list[SourceFile], limit_bytes: int) -> Iterator[Finding]:
-    size = sum(file.size for file in files)
+def _are_apart(paths: list[str]) -> bool:
+    """Whether it is plain that none clash: ASCII, and apart in lower case. Quick, since it is true of nearly all."""
+    joined = "\0".join(paths)
+    known: set[str] = set()
+    for path in {path.rpartition("/")[0] for path in paths}:
+        known.update(str(parent) for parent in (PurePosixPath(path), *PurePosixPath(path).parents))
+    every = {*joined.lower().split("\0"), *(parent.lower() for parent in known)}
+    return joined.isascii() and len(every) == len(paths) + len(known)
+
+
+def _steps(path: str, known: set[str]) -> Iterator[tuple[str, str]]:
+    """The directory ("" or "a/") and the name of a path and of each directory on its way that is not known yet."""
+    parent, slash, name = path.rpartition("/")
+    if slash and parent not in known:
+        known.add(parent)
+        yield from _steps(parent, known)
+    yield parent + slash, name
+
+
+def _too_large(found: list[Entry], limit_bytes: int) -> Iterator[Finding]:
+    size = sum(entry.size for entry in found)
     if size <= limit_bytes:
         return
-    largest = sorted(files, key=lambda file: (-file.size, file.path))[:10]
-    listed = ", ".join(f"{file.path} ({_megabytes(file.size)})" for file in largest)
+    largest = sorted(found, key=lambda entry: (-entry.size, entry.path))[:10]
+    listed = ", ".join(f"{entry.path} ({_megabytes(entry.size)})" for entry in largest)
     yield Finding(
         "",
         f"The source directory has {_megabytes(size)}, over the limit of {_megabytes(limit_bytes)}; largest: {listed}",

@@ -4,11 +4,13 @@ What one resource learns from another at apply time (a model's copy, a deploymen
 components put it in under the names that the resources give.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidegate.cache import cache_folder
 from tidegate.config import Environment
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
 from tidegate.image.inputs import image_inputs
@@ -135,10 +137,11 @@ def _keys(endpoint: EndpointSpec) -> dict[str, Inputs]:
 
 def _deployment(endpoint: EndpointSpec, version: VersionSpec, environments: _Environments) -> DeploymentPlan:
     inference, deployment = version.inference, version.deployment
+    source = take_snapshot(inference.source, cache=cache_folder(os.environ))
     inputs: Inputs = {
         "endpoint": endpoint.name,
         "version": version.name,
-        "source": {"path": str(inference.source), "digest": take_snapshot(inference.source).digest},
+        "source": {"path": str(inference.source), "digest": source.digest},
         "entryScript": inference.entry_script,
         "arguments": list(version.arguments),
         "environmentVariables": dict(inference.environment_variables),
