@@ -132,6 +132,16 @@ def test_a_base_dockerfile_counts_by_its_text_and_its_images_digests(tmp_path: P
     assert base_images(one) == (DEBIAN,)
 
 
+def test_each_part_of_the_second_form_alone_takes_it() -> None:
+    def of(native: tuple[str, ...] = (), **parts: str) -> str:
+        environment = PythonEnvironment(native=native)
+        return environment_key(environment, base="", docker_steps=(), platform="", server="", **parts)
+
+    keys = [of(("a",)), of(dockerfile="a"), of(context="a")]
+    assert all(each.startswith("e2-") for each in keys)
+    assert len({*keys, of()}) == 4
+
+
 def build_context(root: Path) -> Path:
     (root / "lib").mkdir(parents=True)
     (root / "Dockerfile").write_text("FROM debian:12\nCOPY lib /lib\n")
