@@ -97,7 +97,9 @@ def test_a_number_keeps_its_content(store: ModelStore, model: Path) -> None:
     assert stored(store) == before
 
 
-def test_a_model_that_changes_on_the_way_is_not_stored(store: ModelStore, model: Path) -> None:
+@pytest.mark.parametrize("size", [BLOCK, 5 * BLOCK + 1], ids=["one block", "several blocks"])
+def test_a_model_that_changes_on_the_way_is_not_stored(store: ModelStore, model: Path, size: int) -> None:
+    model.write_bytes(model.read_bytes()[:size])
     package = pack(model)
     content = model.read_bytes()
     model.write_bytes(content[:-1] + b"X")
@@ -188,6 +190,32 @@ def test_two_processes_at_once_store_one_model(store: ModelStore, model: Path) -
     assert failures == []
     assert len(stored(store)) == 2
     assert model.read_bytes() in stored(store).values()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_number_that_another_process_takes_meanwhile_is_found_or_refused(
+    store: ModelStore, model: Path, tmp_path: Path, same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other" / "ridge.pkl"
+    other.parent.mkdir()
+    other.write_bytes(model.read_bytes() if same else b"other")
+    theirs = pack(other)
+    meanwhile = [lambda: store.add(theirs, lambda _: None)]
+
+    create = store._create  # pyright: ignore[reportPrivateUsage]  # the last step, just before which the other one is
+
+    def late(name: str, text: bytes) -> bool:
+        while meanwhile:
+            meanwhile.pop()()
+        return create(name, text)
+
+    monkeypatch.setattr(store, "_create", late)
+    if same:
+        assert add(store, pack(model))[0] is False
+    else:
+        with pytest.raises(TakenError):
+            add(store, pack(model))
+    assert store.find("models/ridge/1") == theirs.manifest
 
 
 def test_an_interrupted_copy_is_made_again(tmp_path: Path, model: Path) -> None:
