@@ -30,13 +30,37 @@ def test_on_azure_the_same_keys_are_checked(tmp_path: Path) -> None:
     assert {"tidegate:clusters.sea.nonsense", "tidegate:location"} <= {f.path for f in raised.value.findings}
 
 
-def test_a_local_stack_loads_nothing_of_azure(tmp_path: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; from tidegate.config import load;"
-        "load({'tidegate:target': 'local'}, root=Path.cwd(), stack='local');"
-        "print([name for name in sys.modules if 'azure' in name or name.startswith('tidegate.cluster')])"
-    )
+def loaded(script: str) -> list[str]:
+    """The modules of another process of Python when the script ends."""
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", f"import sys; from pathlib import Path; {script}; print('\\n'.join(sys.modules))"],
+        check=True, capture_output=True, text=True, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_a_local_stack_loads_nothing_of_azure() -> None:
+    modules = loaded(
+        "from tidegate.config import load; load({'tidegate:target': 'local'}, root=Path.cwd(), stack='local');"
+        "import stacks.local"
     )
-    assert done.stdout.strip() == "[]"
+    assert "stacks.local" in modules
+    assert not [name for name in modules if "azure" in name or name.startswith(("tidegate.cluster", "pulumi_"))]
+
+
+def test_a_stack_on_azure_loads_what_its_config_uses(tmp_path: Path) -> None:
+    def used(file: str) -> set[str]:
+        modules = loaded(
+            "from stacks.azure import deploy; from tests.standins.mocks import record;"
+            "from tidegate.config import from_file;"
+            f"environment = from_file(Path({file!r}), root=Path.cwd());"
+            f"record(lambda: deploy(environment, Path.cwd()), cloud=Path({str(tmp_path)!r}) / {file!r})"
+        )
+        parts = [name.split(".") for name in modules]
+        # The SDK has a stand-in of each of its modules from the start, which loads what is in it at first use.
+        return {each[1] for each in parts if each[0] in ("pulumi_azure_native", "pulumi_kubernetes") and len(each) > 2}
+
+    small, large = used("Pulumi.dev.yaml"), used("Pulumi.prod.yaml")
+    assert {"containerservice", "managedidentity", "resources"} <= small
+    assert not small & {"network", "privatedns", "machinelearningservices", "operationalinsights", "apps"}
+    assert {"network", "apps"} <= large
