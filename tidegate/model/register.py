@@ -70,7 +70,7 @@ def registered(config: Mapping[str, object], root: Path) -> tuple[Registered, ..
 
 
 def registration(models: tuple[Registered, ...], name: str, path: Path) -> Registration:
-    """What registering `path` under `name` comes to: the next number, unless one has this path or this content.
+    """What registering `path` under `name` comes to: the next number, unless one has this content already.
 
     A number keeps its content, so another one needs a path of its own. Raises ContentError where the path holds no
     model, ConfigError where the name is none.
@@ -80,7 +80,7 @@ def registration(models: tuple[Registered, ...], name: str, path: Path) -> Regis
     content = content_digest(path)
     numbers = [each.spec for each in models if each.spec.name == name]
     for spec in numbers:
-        if spec.path == path or (spec.path.exists() and content_digest(spec.path) == content):
+        if spec.path.exists() and content_digest(spec.path) == content:
             return Registration(spec.number, content, spec)
     return Registration(max((spec.number for spec in numbers), default=0) + 1, content)
 

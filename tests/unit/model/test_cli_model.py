@@ -224,6 +224,27 @@ def test_deleting_takes_out_its_lines_and_leaves_the_comments_of_others(project:
     assert (project / "models" / "b.pkl").exists()
 
 
+def test_a_comment_that_stands_out_does_not_end_an_entry(project: Path) -> None:
+    before = BOTH.replace("forest, ", "").replace('      "2":\n', '      "2":\n  # stands out\n')
+    assert changed(project, before, "register", "forest", "models/new.pkl") == ['+       "3": {path: models/new.pkl}']
+    assert changed(project, before, "delete", "forest:2") == [
+        '-       "2":',
+        "-   # stands out",
+        "-         path: models/b.pkl",
+    ]
+
+
+def test_text_that_looks_like_a_comment_stays_text(project: Path) -> None:
+    file = project / "Pulumi.local.yaml"
+    note = "          description: |\n            text\n            # no comment\n"
+    numbers = '    m:\n        "1":\n          path: models/a.pkl\n'
+    file.write_text(f"config:\n  tidegate:models:\n{numbers}{note}")
+    model("register", "m", "models/new.pkl")
+    (first, second) = json.loads(model("show", "m", "--json"))
+    assert first["description"] == "text\n# no comment\n"
+    assert second["path"] == "models/new.pkl"
+
+
 def test_deleting_the_last_model_leaves_no_empty_key(project: Path) -> None:
     before = "config:\n  tidegate:target: local\n  tidegate:models:\n    ridge: {path: models/ridge.pkl}\n"
     assert changed(project, before, "delete", "ridge") == [

@@ -104,6 +104,14 @@ def test_a_number_keeps_its_content(kind: Model, said: Said, store: str, path: P
         kind.create(said.call, inputs(kind, store, path))
 
 
+def test_a_model_whose_place_holds_another_is_gone(kind: Model, said: Said, server: BlobServer, path: Path) -> None:
+    identity, outputs = kind.create(said.call, inputs(kind, server.url, path))
+    path.write_bytes(b"others")
+    other = pack_model("ridge", 1, path, content_digest(path)).manifest
+    server.blobs[other.name] = other.text
+    assert kind.read(identity, outputs) is None
+
+
 def test_a_model_that_is_there_by_another_file_name_is_found(
     kind: Model, said: Said, store: str, path: Path, tmp_path: Path
 ) -> None:
