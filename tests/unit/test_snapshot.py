@@ -27,9 +27,9 @@ def paths(snapshot: Snapshot) -> list[str]:
     return [file.path for file in snapshot.files]
 
 
-def problems(source: Path, **options: int) -> dict[str, str]:
+def problems(source: Path, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> dict[str, str]:
     with pytest.raises(SnapshotError) as caught:
-        take_snapshot(source, **options)
+        take_snapshot(source, limit_bytes=limit_bytes)
     assert len(str(caught.value).splitlines()) == len(caught.value.findings)
     return {finding.path: finding.problem for finding in caught.value.findings}
 
