@@ -35,9 +35,9 @@ class Answers(Mocks):
             outputs["identity"] = {**outputs["identity"], "userAssignedIdentities": {}}
         return f"/{args.name}", outputs
 
-    def call(self, args: MockCallArgs) -> Properties:
+    def call(self, args: MockCallArgs) -> tuple[Properties, list[tuple[str, str]]]:
         """The answer to the function, whatever it is asked."""
-        return self._answers[args.token]
+        return self._answers[args.token], []
 
 
 def main() -> None:

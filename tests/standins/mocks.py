@@ -19,11 +19,18 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
+from providers.api_key import ApiKey
 from providers.azure.cluster_attachment import ClusterAttachment
 from providers.azure.compute_detachment import ComputeDetachment
 from providers.azure.replacement_guard import ReplacementGuard
 from providers.azure.system_pool import SystemPool
 from providers.kind import Kind, object_failures
+from providers.local.deployment import Deployment
+from providers.local.environment import Environment
+from providers.local.gateway import Gateway
+from providers.local.host import Host
+from providers.local.model import Model
+from providers.local.route import Route
 from providers.values import UNKNOWN, Secret, decode, encode, plain
 from tests.standins.azure_native import AzureNative
 from tests.standins.cloud import Cloud
@@ -31,10 +38,15 @@ from tests.standins.kubernetes_objects import Kubernetes
 
 Properties = dict[str, Any]
 Recorded = dict[str, Any]
-"""One resource: `type`, `name`, `inputs`, `options`; what is secret in the inputs is a `Secret`."""
+"""One resource: `urn` (without stack and project), `type`, `name`, `inputs`, `inputsFrom` (the resources that an input
+comes from), `options`, `outputs` of a component; what is secret is a `Secret`."""
 
 _OWN: Mapping[str, type[Kind]] = {
-    kind.type: kind for kind in (ReplacementGuard, SystemPool, ClusterAttachment, ComputeDetachment)
+    kind.type: kind
+    for kind in (
+        *(ApiKey, Host, Gateway, Model, Environment, Deployment, Route),
+        *(ReplacementGuard, SystemPool, ClusterAttachment, ComputeDetachment),
+    )
 }
 
 
@@ -73,8 +85,9 @@ def record(
 
 
 def rendered(recorded: list[Recorded]) -> list[Recorded]:
-    """The same for a golden file: nothing secret is shown."""
-    return [_shown(each) for each in recorded]
+    """The same for a golden file, in few words: nothing secret is shown."""
+    shown = ("type", "name", "inputs", "options", "outputs")
+    return [_shown({key: each[key] for key in shown if key in each}) for each in recorded]
 
 
 def named(recorded: list[Recorded], type_name: str, name: str = "") -> Recorded:
@@ -103,9 +116,15 @@ class Recorder(MockMonitor):
         with self._lock:
             assert urn not in self.recorded, f"{urn} is registered twice"
             self.recorded[urn] = {
+                "urn": _short(urn),
                 "type": request.type,
                 "name": request.name,
                 "inputs": {name: value for name, value in decode(request.object).items() if value is not None},
+                "inputsFrom": {
+                    name: sorted(map(_short, each.urns))
+                    for name, each in request.propertyDependencies.items()
+                    if each.urns
+                },
                 "options": _options(request),
             }
             if not request.custom:
