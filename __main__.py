@@ -2,11 +2,11 @@
 
 import json
 import os
-from importlib import import_module
 from pathlib import Path
 
 import pulumi
 
+from stacks import stack_of
 from tidegate.config import from_engine
 from tidegate.findings import ConfigError
 
@@ -29,8 +29,7 @@ def main() -> None:
             if found:
                 # One message, since the engine repeats the first line of each at every step.
                 log("\n  ".join([f"{severity}s on the configuration: {len(found)}", *found]))
-        # Only the target's own modules are imported: a local stack never pays for the cloud's.
-        import_module(f"stacks.{environment.target}").deploy(environment, root)
+        stack_of(environment.target).deploy(environment, root)
     except ConfigError as error:
         pulumi.log.error(str(error))
         raise SystemExit(SHOWN_TO_USER) from None

@@ -119,3 +119,19 @@ def test_a_stack_on_azure_gets_all_its_mistakes_at_once(stack):
         assert place in failed
     assert "Traceback" not in failed
     assert "to create" not in failed.replace("+ 1 to create", "")
+
+
+def test_a_stack_on_azure_without_its_packages_says_how_to_get_them(stack, tmp_path, monkeypatch):
+    absent = tmp_path / "absent"
+    absent.mkdir()
+    (absent / "pulumi_azure_native.py").write_text(
+        "raise ModuleNotFoundError('No module named pulumi_azure_native', name='pulumi_azure_native')"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(absent))
+    (stack.root / "Pulumi.dev.yaml").write_text(
+        "config: {tidegate:target: azure, tidegate:location: westeurope, tidegate:resourceGroup: scoring}\n"
+    )
+    stack.pulumi("stack", "init", "dev").require()
+    failed = stack.pulumi("preview", "--non-interactive", "--stack", "dev").require_failure().output
+    assert "needs pulumi_azure_native, which is not installed. Run make setup-azure" in failed
+    assert "Traceback" not in failed
