@@ -108,7 +108,7 @@ class _Resolver:
             return None, self._findings
         complete = tuple(spec for spec in specs if spec)
         existing = {name.lower() for name in self._given.existing_resource_groups or []}
-        groups = {group} if group else set[str]()
+        groups = {group} if group and self._makes_anything() else set[str]()
         groups |= {spec.resource_group for spec in complete if isinstance(spec, ClusterSpec)}
         groups |= {registry.resource_group} if isinstance(registry, RegistrySpec) else set()
         spec = AzureSpec(

@@ -77,6 +77,7 @@ def test_an_environment_that_only_attaches_needs_neither_region_nor_group() -> N
     attach = {"theirs": {"attach": {"resourceGroup": "others", "name": "theirs"}}}
     spec = azure({"tidegate:clusters": attach, "tidegate:location": None, "tidegate:resourceGroup": None})
     assert spec.resource_groups == ()
+    assert azure({"tidegate:clusters": attach, "tidegate:location": None}).resource_groups == ()
     assert isinstance(spec.clusters[0], AttachedClusterSpec)
 
 
