@@ -1,5 +1,6 @@
 """The Pulumi program: reads the stack's config and registers what its target is made of."""
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -10,12 +11,12 @@ from stacks import stack_of
 from tidegate.config import from_engine
 from tidegate.findings import ConfigError
 
-SHOWN_TO_USER = 32
-"""The exit code by which a program tells the engine that it has said what is wrong."""
+SHOWN_TO_USER = 32  # the exit code by which a program tells the engine that it has said what is wrong
 
 
 def main() -> None:
     """Load, check, compose."""
+    gc.disable()  # what a program makes stays to its end; with Azure's SDK, looking through it is half of the time
     root = Path(pulumi.runtime.get_root_directory())
     try:
         environment = from_engine(

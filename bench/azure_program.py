@@ -1,20 +1,22 @@
-"""One run of a program on Azure under the SDK's mocks, in a process of its own.
+"""One run of a program under the SDK's mocks, in a process of its own.
 
-`python -m bench.azure_program components N` registers the stack `prod` with N clusters by the project's components,
-`python -m bench.azure_program FILE N` runs a program that registers the same by itself. Answers to functions are read
-from standard input. Prints a line of JSON: how many resources there were, the CPU seconds of the whole process, and
-those of them by which the config was read and checked.
+`python -m bench.azure_program FILE` reads from standard input what functions answer and the stack's config. Prints a
+line of JSON: how many resources there were, and the CPU seconds of the whole process. With `--collector-off`, Python's
+garbage collector is off from the program's start.
 """
 
+import gc
 import json
+import os
 import resource
 import runpy
 import sys
-import time
+from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.settings import SETTINGS
 
 Properties = dict[str, Any]
 
@@ -42,36 +44,21 @@ class Answers(Mocks):
 
 def main() -> None:
     """Run one program and say what it cost."""
-    program, clusters = sys.argv[1], int(sys.argv[2])
-    mocks = Answers(json.load(sys.stdin))
+    if sys.argv[2:] == ["--collector-off"]:
+        gc.disable()
+    given = json.load(sys.stdin)
+    mocks = Answers(given["answers"])
+    os.environ |= {"PULUMI_CONFIG": json.dumps(given["config"]), "PULUMI_CONFIG_SECRET_KEYS": "[]"}
     set_mocks(mocks, "tidegate", "prod")
-    reading = 0.0
+    SETTINGS.root_directory = str(Path.cwd())  # pyright: ignore[reportAttributeAccessIssue] (a descriptor)
 
     @pulumi.runtime.test
     def run() -> None:
-        nonlocal reading
-        if program == "components":
-            reading = _components(clusters)
-        else:
-            runpy.run_path(program)
+        runpy.run_path(sys.argv[1], run_name="__main__")
 
     run()
     used = resource.getrusage(resource.RUSAGE_SELF)
-    said = {"resources": mocks.resources, "cpu": used.ru_utime + used.ru_stime, "config": reading}
-    sys.stdout.write(json.dumps(said) + "\n")
-
-
-def _components(clusters: int) -> float:
-    """Register the stack; the CPU seconds that its config took."""
-    began = time.process_time()
-    from bench.azure_environment import CHECKOUT, environment  # noqa: PLC0415 (the other program does without)
-
-    given = environment(clusters)
-    reading = time.process_time() - began
-    from stacks.azure import deploy  # noqa: PLC0415
-
-    deploy(given, CHECKOUT)
-    return reading
+    sys.stdout.write(json.dumps({"resources": mocks.resources, "cpu": used.ru_utime + used.ru_stime}) + "\n")
 
 
 if __name__ == "__main__":
