@@ -115,7 +115,7 @@ def read_chain(loc: Loc, name: str, data: bytes) -> tuple[tuple[Certificate, ...
     remedy = "Give the chain as PEM, -----BEGIN CERTIFICATE----- and what follows, the server's own certificate first"
     try:
         parsed = x509.load_pem_x509_certificates(data)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return (), [FORM.error(loc, f"{name} holds no certificate that can be read", remedy)]
     if len(parsed) > MOST_CERTIFICATES:
         problem = f"{name} holds {len(parsed)} certificates, which is no chain but a store"

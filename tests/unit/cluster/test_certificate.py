@@ -256,6 +256,16 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert read_key(LOC, "x", data)[1]
 
 
+def test_a_certificate_of_a_version_that_nobody_has_is_refused() -> None:
+    der = base64.b64decode("".join(LEAF.splitlines()[1:-1]))
+    version = bytes([0xA0, 3, 2, 1, 2])  # X.509 v3, the last byte
+    assert version in der
+    other = base64.encodebytes(der.replace(version, version[:-1] + bytes([9]), 1)).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{other}-----END CERTIFICATE-----\n"
+    read, findings = read_chain(LOC, "x", pem.encode())
+    assert (read, [finding.rule for finding in findings]) == ((), ["certificate-form"])
+
+
 @given(st.data())
 def test_a_damaged_certificate_is_read_or_refused(data: st.DataObject) -> None:
     der = bytearray(base64.b64decode("".join(LEAF.splitlines()[1:-1])))
