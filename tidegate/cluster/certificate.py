@@ -113,9 +113,10 @@ def read_chain(loc: Loc, name: str, data: bytes) -> tuple[tuple[Certificate, ...
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
 
     remedy = "Give the chain as PEM, -----BEGIN CERTIFICATE----- and what follows, the server's own certificate first"
+    refused = (ValueError, TypeError)  # the latter for a name whose parts are of types that no name has
     try:
         parsed = x509.load_pem_x509_certificates(data)
-    except (ValueError, x509.InvalidVersion):
+    except (*refused, x509.InvalidVersion):
         return (), [FORM.error(loc, f"{name} holds no certificate that can be read", remedy)]
     if len(parsed) > MOST_CERTIFICATES:
         problem = f"{name} holds {len(parsed)} certificates, which is no chain but a store"
@@ -124,7 +125,7 @@ def read_chain(loc: Loc, name: str, data: bytes) -> tuple[tuple[Certificate, ...
     for number, certificate in enumerate(parsed, 1):
         try:
             chain.append(_certificate(certificate))
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        except (*refused, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
             return (), [FORM.error(loc, f"certificate {number} in {name} cannot be read in full", remedy)]
     return tuple(chain), []
 

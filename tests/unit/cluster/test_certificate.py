@@ -256,11 +256,17 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert read_key(LOC, "x", data)[1]
 
 
-def test_a_certificate_of_a_version_that_nobody_has_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("part", "last"),
+    [
+        (bytes([0xA0, 3, 2, 1, 2]), 9),  # X.509 v3, the last byte
+        (bytes([0x55, 4, 3, 0x0C]), 3),  # a common name as UTF8String; then as BIT STRING
+    ],
+)
+def test_a_certificate_that_no_authority_would_sign_is_refused(part: bytes, last: int) -> None:
     der = base64.b64decode("".join(LEAF.splitlines()[1:-1]))
-    version = bytes([0xA0, 3, 2, 1, 2])  # X.509 v3, the last byte
-    assert version in der
-    other = base64.encodebytes(der.replace(version, version[:-1] + bytes([9]), 1)).decode()
+    assert part in der
+    other = base64.encodebytes(der.replace(part, part[:-1] + bytes([last]))).decode()
     pem = f"-----BEGIN CERTIFICATE-----\n{other}-----END CERTIFICATE-----\n"
     read, findings = read_chain(LOC, "x", pem.encode())
     assert (read, [finding.rule for finding in findings]) == ((), ["certificate-form"])
