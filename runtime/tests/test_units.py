@@ -45,14 +45,24 @@ def test_only_nan_and_infinity_change(value: Any) -> None:
     assert got == [each if math.isfinite(each) else None for each in given]
 
 
+@given(VALUES)
+def test_a_result_is_sent_as_json_dumps_says_it(value: Any) -> None:
+    try:
+        said = json.dumps(value, allow_nan=False)
+    except ValueError:
+        return
+    assert answer_of(value).body == (b"{}" if value is None else said.encode())
+
+
 @pytest.mark.parametrize("value", [object(), {"a": {1, 2}}, b"bytes", {(1, 2): 3}])
 def test_a_result_that_json_cannot_say(value: Any) -> None:
     with pytest.raises(SerializationError):
         answer_of(value)
 
 
-def test_a_result_that_holds_itself() -> None:
-    value: list[Any] = [float("nan")]
+@pytest.mark.parametrize("first", [1.0, math.nan])
+def test_a_result_that_holds_itself(first: float) -> None:
+    value: list[Any] = [first]
     value.append(value)
     with pytest.raises(SerializationError):
         answer_of(value)
