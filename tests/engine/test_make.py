@@ -5,13 +5,15 @@ import sys
 
 import pytest
 
+from tests.engine.harness import CHECKOUT
+
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
 def checkout(stack):
     """A committed project with one endpoint, as `make up` finds it."""
-    (stack.root / ".gitignore").write_text(".tidegate/\n")
+    (stack.root / ".gitignore").write_text((CHECKOUT / ".gitignore").read_text())
     (stack.root / ".gitattributes").write_text("Pulumi.local.yaml filter=tidegate-local\n")
     stack.endpoints = {"echo": {"versions": {"one": stack.version("one")}}}
     (stack.root / "Pulumi.local.yaml").unlink()
