@@ -62,11 +62,14 @@ def collected(folder: Path, *bodies: bytes, query: str = "") -> list[dict[str, A
         (b"  [1]  ", [1]),
         (b"[1] [2]", "[1] [2]"),
         (b'{"a": NaN}', '{"a": NaN}'),
+        (b"[-0.5e-3, 12, -7, 1e400]", [-0.0005, 12, -7, math.inf]),
+        (b"[01]", "[01]"),
+        (b"[1.]", "[1.]"),
         (b'{"a": "' + b"x" * 100_000 + b'"}', {"a": "x" * 100_000}),
     ],
     ids=[
         *("json", "lines", "unicode", "utf-16", "utf-16-le", "cut", "text", "bytes", "large and deep", "deep"),
-        *("spaces", "two", "nan", "large"),
+        *("spaces", "two", "nan", "numbers", "octal", "no fraction", "large"),
     ],
 )
 def test_any_body_is_one_line_of_json(tmp_path: Path, body: bytes, value: object) -> None:

@@ -41,7 +41,9 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]  # not in the stubs
+# Whether text is JSON is all that is asked: to count a number's digits takes a third of the time of reading it.
+_reader: Any = json.JSONDecoder(parse_float=len, parse_int=len, parse_constant=_refuse_constant)
+_scan = _reader.scan_once
 
 
 class Collector:
