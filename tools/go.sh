@@ -29,3 +29,11 @@ find_go() {
     fi
     printf '%s\n' "$go_home/bin/go"
 }
+
+beat() { # the Go tool prints nothing while it works
+    seconds=0
+    while sleep 2; do # short, since a killed shell leaves its last sleep behind
+        seconds=$((seconds + 2))
+        [ $((seconds % 60)) -ne 0 ] || say "still building ($((seconds / 60)) min)"
+    done
+}
