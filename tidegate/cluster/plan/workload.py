@@ -40,7 +40,7 @@ def plan_workload_identity(spec: WorkloadIdentity) -> Plan:
 
 
 def plan_workload_federation(spec: WorkloadIdentity, *, issuer: object) -> Plan:
-    """A `FederatedIdentityCredential`: whom `issuer`, the cluster, calls by the service account's name is the identity."""
+    """A `FederatedIdentityCredential`: `issuer`, the cluster, vouches for the service account."""
     return {
         "resourceGroupName": spec.resource_group,
         "resourceName": spec.name,
