@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.cache import cache_folder
 from tidegate.config import Environment
+from tidegate.endpoint.keys import plan_keys
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
 from tidegate.image.inputs import image_inputs
 from tidegate.image.lock import FILE, Lock, read
@@ -113,7 +114,7 @@ def _endpoint(endpoint: EndpointSpec, environments: _Environments) -> EndpointPl
         route["sample"] = str(endpoint.sample)
     return EndpointPlan(
         name=endpoint.name,
-        keys=_keys(endpoint) if endpoint.auth == "key" else {},
+        keys=plan_keys(endpoint),
         deployments=deployments,
         route=route | _described(endpoint.description, endpoint.tags),
     )
@@ -123,16 +124,6 @@ def _share(version: VersionSpec, percents: Mapping[str, int]) -> Inputs:
     longest_ms = version.deployment.scoring_timeout_ms + version.deployment.max_queue_wait_ms
     share: Inputs = {"percent": percents[version.name], "timeoutMs": longest_ms}
     return share | _described(version.description, version.tags)
-
-
-def _keys(endpoint: EndpointSpec) -> dict[str, Inputs]:
-    keys: dict[str, Inputs] = {}
-    for name in ("primary", "secondary"):
-        keys[name] = {"endpoint": endpoint.name, "name": name, "rotation": getattr(endpoint.key_rotation, name)}
-        given = getattr(endpoint.keys, name)
-        if given is not None:
-            keys[name]["value"] = given  # still a SecretStr: a plan may be printed
-    return keys
 
 
 def _deployment(endpoint: EndpointSpec, version: VersionSpec, environments: _Environments) -> DeploymentPlan:
