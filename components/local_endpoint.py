@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.keys import register_keys
 from components.local_machine import LocalMachine
-from components.resources import ApiKey, Deployment, Route
-from tidegate.targets.local import DeploymentPlan, EndpointPlan, Inputs
+from components.resources import Deployment, Route
+from tidegate.targets.local import DeploymentPlan, EndpointPlan
 
 
 class LocalEndpoint(pulumi.ComponentResource):
@@ -22,8 +23,7 @@ class LocalEndpoint(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:local:Endpoint", name, None, opts)
         # A dot cannot stand in a name, so `a-b` with `c` and `a` with `b-c` stay apart.
-        keys = {key: self._key(f"{name}.{key}", inputs) for key, inputs in plan.keys.items()}
-        self.keys = {key: resource.output("value") for key, resource in keys.items()}
+        self.keys = register_keys(name, plan.keys, self)
         deployments = {
             version: self._deployment(f"{name}.{version}", deployment, machine)
             for version, deployment in plan.deployments.items()
@@ -44,10 +44,6 @@ class LocalEndpoint(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
-
-    def _key(self, name: str, plan: Inputs) -> ApiKey:
-        given = {"value": pulumi.Output.secret(plan["value"].get_secret_value())} if "value" in plan else {}
-        return ApiKey(name, {**plan, **given}, pulumi.ResourceOptions(parent=self, additional_secret_outputs=["value"]))
 
     def _deployment(self, name: str, plan: DeploymentPlan, machine: LocalMachine) -> Deployment:
         models = [machine.models[model] for model in plan.models]
