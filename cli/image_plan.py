@@ -15,7 +15,7 @@ from tidegate.cache import cache_folder
 from tidegate.config import Environment, from_file
 from tidegate.findings import ConfigError
 from tidegate.image.credentials import CredentialsError, find_credentials
-from tidegate.image.plan import VersionImage, package_line, plan_images
+from tidegate.image.plan import PlannedImage, package_line, plan_images
 from tidegate.image.reference import Reference
 from tidegate.image.registry import RegistryClient, RegistryError
 from tidegate.image.snapshot import SnapshotError
@@ -128,7 +128,7 @@ def as_text(versions: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _planned(project: Project) -> tuple[Environment, tuple[VersionImage, ...]]:
+def _planned(project: Project) -> tuple[Environment, tuple[PlannedImage, ...]]:
     try:
         environment = from_file(project.stack_file, root=project.root)
         return environment, plan_images(environment, root=project.root)
@@ -136,7 +136,7 @@ def _planned(project: Project) -> tuple[Environment, tuple[VersionImage, ...]]:
         raise CliError(str(error)) from error
 
 
-def _changes(image: VersionImage, last: Mapping[str, Any] | None, root: Path) -> list[str]:
+def _changes(image: PlannedImage, last: Mapping[str, Any] | None, root: Path) -> list[str]:
     said: list[str] = []
     for change in image.changes(last):
         place = ""
@@ -147,7 +147,7 @@ def _changes(image: VersionImage, last: Mapping[str, Any] | None, root: Path) ->
     return said
 
 
-def _found(image: VersionImage, environment: Environment) -> str:
+def _found(image: PlannedImage, environment: Environment) -> str:
     """Where the environment is, in words."""
     key = image.inputs.key
     if environment.target == "local":

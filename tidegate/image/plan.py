@@ -21,7 +21,7 @@ from tidegate.model.content import content_digest
 
 
 @dataclass(frozen=True)
-class VersionImage:
+class PlannedImage:
     """The image of one version: the environment's, and the layer with code and models over it."""
 
     endpoint: str
@@ -48,7 +48,7 @@ class VersionImage:
         return found
 
 
-def plan_images(environment: Environment, *, root: Path) -> tuple[VersionImage, ...]:
+def plan_images(environment: Environment, *, root: Path) -> tuple[PlannedImage, ...]:
     """The images of all versions, in the order of the config; `root` is the project's folder.
 
     Reads code and models to name them by content.
@@ -61,12 +61,12 @@ def plan_images(environment: Environment, *, root: Path) -> tuple[VersionImage, 
     lock, server = read(root / FILE), server_version(root / "runtime")
     digests = {f"{model.name}:{model.number}": content_digest(model.path) for model in environment.models}
 
-    def planned(endpoint: str, version: VersionSpec) -> VersionImage:
+    def planned(endpoint: str, version: VersionSpec) -> PlannedImage:
         inputs = image_inputs(version, lock, environment.image_platform, server=server)
         code = take_snapshot(version.inference.source, cache=cache_folder(os.environ)).digest
         models = {str(model): digests[str(model)] for model in version.models}
         contents = record(inputs, code=code, models=models)
-        return VersionImage(endpoint, version.name, inputs, contents, version.inference.python_file)
+        return PlannedImage(endpoint, version.name, inputs, contents, version.inference.python_file)
 
     return tuple(planned(endpoint.name, version) for endpoint in environment.endpoints for version in endpoint.versions)
 
