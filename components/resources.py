@@ -112,3 +112,10 @@ class ComputeDetachment(Resource):
     """The end of a compute target."""
 
     type_name = "tidegate-serving:azure:ComputeDetachment"
+
+
+class Rollout(Resource):
+    """The wait until a Deployment's pods are ready and score the sample, and until they have nothing in flight."""
+
+    type_name = "tidegate-serving:kubernetes:Rollout"
+    outputs = ("ready",)
