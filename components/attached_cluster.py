@@ -6,6 +6,7 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.azure import user_kubeconfig
+from components.cluster_access import ClusterAccess
 from components.registry import Registry
 from components.resources import ClusterAttachment
 from tidegate.cluster.spec import AttachedClusterSpec
@@ -64,3 +65,14 @@ class AttachedCluster(pulumi.ComponentResource):
             principal = self.attachment.output("kubeletObjectId")
             registry.let_pull(f"{name}.pull", cluster=spec.name, principal=principal, parent=self)
         self.register_outputs({"id": self.attachment.output("resourceId")})
+
+    @property
+    def access(self) -> ClusterAccess:
+        """The way into it, with the rights that the deployer has there."""
+        return ClusterAccess(
+            kubeconfig=self.kubeconfig,
+            identifier=f"{self.spec.resource_group}/{self.spec.cluster_name}",
+            after=(self.attachment,),
+            cluster=None,
+            uid=None,
+        )

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.azure import assign_role, register, user_identity, user_kubeconfig
+from components.cluster_access import ClusterAccess
 from components.cluster_network import ClusterNetwork
 from components.registry import Registry
 from components.resources import ReplacementGuard, SystemPool
@@ -128,6 +129,17 @@ class Cluster(pulumi.ComponentResource):
         SystemPool(f"{name}.system", first, self._with_cluster())
         self._register_pools()
         self.register_outputs({"id": self.cluster.id})
+
+    @property
+    def access(self) -> ClusterAccess:
+        """The way into it, once the deployer may."""
+        return ClusterAccess(
+            kubeconfig=self.kubeconfig,
+            identifier=f"{self.spec.resource_group}/{self.spec.name}",
+            after=(self.administrator,),
+            cluster=self.cluster,
+            uid=self.facts.apply(lambda facts: facts.resource_uid),
+        )
 
     @property
     def oidc_issuer(self) -> pulumi.Output[str]:

@@ -3,7 +3,8 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.cluster import Cluster
+from components.cluster_access import ClusterAccess
+from components.manifest import register_manifest
 from components.rights import until_rights_hold
 from tidegate.cluster.plan.objects import (
     CERTIFICATE,
@@ -15,65 +16,79 @@ from tidegate.cluster.plan.objects import (
     plan_device_plugin,
     plan_namespace,
 )
-from tidegate.cluster.spec import OwnCertificate
+from tidegate.cluster.spec import AttachedClusterSpec, ClusterSpec, OwnCertificate
 
 
 class ClusterObjects(pulumi.ComponentResource):
     """The front's certificate and the GPUs' device plugin, where the cluster's spec asks for them.
 
-    `provider` is the way to the cluster's API for everything else that goes there.
+    `provider` and `options` are the way to the cluster's API for everything else that goes there.
     """
 
     provider: kubernetes.Provider
 
-    def __init__(self, name: str, cluster: Cluster, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: ClusterSpec | AttachedClusterSpec,
+        access: ClusterAccess,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("tidegate:azure:ClusterObjects", name, None, opts)
-        self._name, self._cluster = name, cluster
-        self._hooks = until_rights_hold(f"{name}.objects")
-        spec = cluster.spec
+        self._name, self._access = name, access
+        # Only what has just been given can be missing for a while.
+        self._hooks = until_rights_hold(f"{name}.objects") if access.cluster else None
+        self._namespaces: dict[str, pulumi.Resource] = {}
         self.provider = kubernetes.Provider(
             f"{name}.kubernetes",
-            kubeconfig=cluster.kubeconfig,
+            kubeconfig=access.kubeconfig,
             # Without it, another text of the kubeconfig can replace everything in the cluster.
-            cluster_identifier=f"{spec.resource_group}/{spec.name}",
+            cluster_identifier=access.identifier,
             enable_server_side_apply=True,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
             skip_update_unreachable=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster.administrator]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(access.after)),
         )
-        if isinstance(spec.tls, OwnCertificate):
-            self._register_certificate(spec.tls)
-        if needs_device_plugin(spec):
-            self._register_device_plugin()
+        self.certificate: pulumi.Resource | None = None
+        """The Secret with the front's own certificate."""
+        if isinstance(spec, ClusterSpec):
+            if isinstance(spec.tls, OwnCertificate):
+                self.certificate = self._register_certificate(spec.tls)
+            if needs_device_plugin(spec):
+                self._register_device_plugin(spec)
         self.register_outputs({})
 
-    def _register_certificate(self, certificate: OwnCertificate) -> None:
-        core = kubernetes.core.v1
-        namespace = self._namespace(GATEWAY_NAMESPACE, pod_security="baseline")
-        manifest = plan_certificate(data=pulumi.Output.secret(certificate_data(certificate)))
-        core.Secret(f"{self._name}.{CERTIFICATE}", opts=self._options(namespace), **manifest)
+    def namespace(self, name: str, *, pod_security: str) -> pulumi.Resource:
+        """A namespace that several parts of a cluster use; it is registered once."""
+        if name not in self._namespaces:
+            manifest = plan_namespace(name, pod_security=pod_security)
+            self._namespaces[name] = register_manifest(f"{self._name}.{name}", manifest, self.options(self))
+        return self._namespaces[name]
 
-    def _register_device_plugin(self) -> None:
-        # A device plugin talks to the kubelet by a socket on the node.
-        namespace = self._namespace(GPU_NAMESPACE, pod_security="privileged")
-        manifest = plan_device_plugin(self._cluster.spec)
-        # Its pods come with the first GPU node, which an autoscaled pool may not have yet: there is nothing to await.
-        manifest["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
-        kubernetes.apps.v1.DaemonSet(f"{self._name}.device-plugin", opts=self._options(namespace), **manifest)
+    def options(self, parent: pulumi.Resource, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Options of a child of `parent` that lives in the cluster and needs `after`.
 
-    def _namespace(self, namespace: str, *, pod_security: str) -> pulumi.Resource:
-        manifest = plan_namespace(namespace, pod_security=pod_security)
-        return kubernetes.core.v1.Namespace(f"{self._name}.{namespace}", opts=self._options(), **manifest)
-
-    def _options(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Options of what lives in the cluster: it goes with it."""
-        cluster = self._cluster.cluster
+        A cluster that was made anew, here or after somebody deleted it, gets its objects in the same run.
+        """
+        cluster = self._access.cluster
         return pulumi.ResourceOptions(
-            parent=self,
+            parent=parent,
             provider=self.provider,
-            depends_on=[self._cluster.administrator, *after],
+            depends_on=[*self._access.after, *after],
             deleted_with=cluster,
-            replace_with=[cluster],
+            replace_with=[cluster] if cluster else None,
+            replacement_trigger=self._access.uid,
+            delete_before_replace=True,  # both would have the same name
             hooks=self._hooks,
         )
+
+    def _register_certificate(self, certificate: OwnCertificate) -> pulumi.Resource:
+        namespace = self.namespace(GATEWAY_NAMESPACE, pod_security="baseline")
+        manifest = plan_certificate(data=pulumi.Output.secret(certificate_data(certificate)))
+        return register_manifest(f"{self._name}.{CERTIFICATE}", manifest, self.options(self, namespace))
+
+    def _register_device_plugin(self, spec: ClusterSpec) -> None:
+        # A device plugin talks to the kubelet by a socket on the node.
+        namespace = self.namespace(GPU_NAMESPACE, pod_security="privileged")
+        register_manifest(f"{self._name}.device-plugin", plan_device_plugin(spec), self.options(self, namespace))

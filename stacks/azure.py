@@ -95,7 +95,7 @@ class _Platform:
         if spec.monitoring.container_insights:
             ClusterLogs(spec.name, cluster)
         if needs_objects(spec):
-            ClusterObjects(spec.name, cluster)
+            ClusterObjects(spec.name, spec, cluster.access)
         if self._azure.workspace:
             front = front_subnet(spec)
             WorkspaceCompute(

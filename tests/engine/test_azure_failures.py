@@ -91,8 +91,6 @@ def test_a_cluster_that_was_deleted_outside_is_made_again(azure: AzureStack) -> 
     azure.cloud.delete(azure.id())
     azure.up("--refresh").require()
     assert azure.pools().keys() == {"system", "cpu", "burst"}
-    # A refresh that cannot reach the old cluster keeps its objects; only the next one misses them.
-    azure.up("--refresh").require()
     assert kubernetes_objects.find(azure.cloud, azure.id(), "Secret")
     azure.preview("--refresh", "--expect-no-changes").require()
 

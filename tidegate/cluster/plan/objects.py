@@ -22,16 +22,21 @@ GPU_TAINTS = ("sku", "nvidia.com/gpu")
 PRODUCTION_LABEL = "tidegate.dev/production"
 """By it the policy pack knows what has to be strict."""
 
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+"""The annotation of objects whose state nobody waits for."""
+
 _LABELS = {"app.kubernetes.io/managed-by": "tidegate"}
 
 
 def plan_namespace(name: str, *, pod_security: str) -> Manifest:
     """A `Namespace` with the pod security standard that it enforces."""
     return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
         "metadata": {
             "name": name,
             "labels": {**_LABELS, "pod-security.kubernetes.io/enforce": pod_security},
-        }
+        },
     }
 
 
@@ -44,6 +49,8 @@ def certificate_data(certificate: OwnCertificate) -> dict[str, str]:
 def plan_certificate(*, data: object) -> Manifest:
     """A `Secret` of type `kubernetes.io/tls` in the gateway's namespace."""
     return {
+        "apiVersion": "v1",
+        "kind": "Secret",
         "metadata": {"name": CERTIFICATE, "namespace": GATEWAY_NAMESPACE, "labels": dict(_LABELS)},
         "type": "kubernetes.io/tls",
         "data": data,
@@ -80,7 +87,15 @@ def plan_device_plugin(spec: ClusterSpec) -> Manifest:
         "volumeMounts": [{"name": "device-plugins", "mountPath": devices}],
     }
     return {
-        "metadata": {"name": name, "namespace": GPU_NAMESPACE, "labels": {**_LABELS, **labels, **production}},
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": name,
+            "namespace": GPU_NAMESPACE,
+            "labels": {**_LABELS, **labels, **production},
+            # Its pods come with the first GPU node, which an autoscaled pool may not have yet.
+            "annotations": dict(SKIP_AWAIT),
+        },
         "spec": {
             "selector": {"matchLabels": labels},
             "updateStrategy": {"type": "RollingUpdate"},
