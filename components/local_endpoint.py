@@ -6,7 +6,7 @@ import pulumi
 
 from components.keys import register_keys
 from components.local_machine import LocalMachine
-from components.resources import Deployment, Route
+from components.resources import Deployment, Route, Serving
 from tidegate.targets.local import DeploymentPlan, EndpointPlan
 
 
@@ -23,6 +23,7 @@ class LocalEndpoint(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:local:Endpoint", name, None, opts)
         # A dot cannot stand in a name, so `a-b` with `c` and `a` with `b-c` stay apart.
+        Serving(f"{name}.serving", plan.serving, pulumi.ResourceOptions(parent=self))
         self.keys = register_keys(name, plan.keys, self)
         deployments = {
             version: self._deployment(f"{name}.{version}", deployment, machine)

@@ -27,6 +27,12 @@ class ApiKey(Resource):
     outputs = ("value",)
 
 
+class Serving(Resource):
+    """What an endpoint serves, for the words of a preview."""
+
+    type_name = "tidegate-serving:index:Serving"
+
+
 class Host(Resource):
     """The state folder of a stack on this machine and the supervisord in it."""
 

@@ -45,7 +45,7 @@ def serve() -> None:
 
 
 def late_kinds() -> dict[str, Callable[[], Kind]]:
-    """The resource types of stacks on Azure: a local stack never imports them, nor what they need."""
+    """The resource types that are imported when the first of them is met: most are of stacks on Azure alone."""
     session = cache(lambda: import_module("providers.azure.session").Session())
 
     def late(module: str, name: str) -> Callable[[], Kind]:
@@ -55,6 +55,7 @@ def late_kinds() -> dict[str, Callable[[], Kind]]:
         return lambda: getattr(import_module(f"providers.models.{module}"), name)(session())
 
     return {
+        "tidegate-serving:index:Serving": lambda: import_module("providers.serving_record").Serving(),
         "tidegate-serving:models:Model": stored("model", "Model"),
         "tidegate-serving:models:Code": stored("code", "Code"),
         "tidegate-serving:image:Contents": lambda: import_module("providers.image.contents").Contents(),

@@ -23,6 +23,7 @@ EXAMPLE = "examples/diabetes"
 
 OUTPUTS: dict[str, dict[str, Any]] = {
     "tidegate-serving:index:ApiKey": {"value": Secret("a key")},
+    "tidegate-serving:index:Serving": {},
     "tidegate-serving:local:Gateway": {"url": "http://127.0.0.1:8080"},
     "tidegate-serving:local:Model": {"copy": "the model's copy"},
     "tidegate-serving:local:Environment": {"interpreter": "the environment's python"},
@@ -102,4 +103,5 @@ def _normal(value: Any, root: Path) -> Any:
     text = text.replace(str(root), "PROJECT")
     text = re.sub(r"\be1-[0-9a-f]{64}", "ENVIRONMENT", text)
     text = re.sub(r"\be1-[0-9a-f]{8}", "ENVIRONMENT", text)
+    text = re.sub(r"\d+\.\d+\.\d+\+[0-9a-f]{12}\b", "SERVER", text)
     return json.loads(re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text))

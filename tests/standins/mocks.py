@@ -31,6 +31,7 @@ from providers.local.gateway import Gateway
 from providers.local.host import Host
 from providers.local.model import Model
 from providers.local.route import Route
+from providers.serving_record import Serving
 from providers.values import UNKNOWN, Secret, decode, encode, plain
 from tests.standins.azure_native import AzureNative
 from tests.standins.cloud import Cloud
@@ -44,7 +45,7 @@ comes from), `options`, `outputs` of a component; what is secret is a `Secret`."
 _OWN: Mapping[str, type[Kind]] = {
     kind.type: kind
     for kind in (
-        *(ApiKey, Host, Gateway, Model, Environment, Deployment, Route),
+        *(ApiKey, Serving, Host, Gateway, Model, Environment, Deployment, Route),
         *(ReplacementGuard, SystemPool, ClusterAttachment, ComputeDetachment),
     )
 }

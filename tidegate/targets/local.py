@@ -14,12 +14,14 @@ from tidegate.cache import cache_folder
 from tidegate.config import Environment
 from tidegate.endpoint.keys import plan_keys
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
-from tidegate.image.inputs import image_inputs
+from tidegate.image.inputs import ImageInputs, image_inputs
 from tidegate.image.lock import FILE, Lock, read
+from tidegate.image.record import Record, record
 from tidegate.image.server import server_version
 from tidegate.image.snapshot import take_snapshot
 from tidegate.model.content import content_digest
 from tidegate.model.spec import ModelSpec
+from tidegate.report.record import Serving, serving_record
 from tidegate.targets.local_paths import state_folder
 
 Inputs = dict[str, Any]
@@ -27,11 +29,15 @@ Inputs = dict[str, Any]
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """One version's processes: what they run, and the models (`name:number`) and the environment (its key) for it."""
+    """One version's processes: what they run, and the models (`name:number`) and the environment (its key) for it.
+
+    `contents` is what an image of the same would be made from.
+    """
 
     inputs: Inputs
     models: tuple[str, ...]
     environment: str
+    contents: Record
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class EndpointPlan:
     keys: Mapping[str, Inputs]
     deployments: Mapping[str, DeploymentPlan]
     route: Inputs
+    serving: Serving
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,12 @@ class LocalPlan:
 def plan_local(environment: Environment, *, root: Path) -> LocalPlan:
     """What to run for `environment`; `root` is the project's folder, which holds the scoring server and the state."""
     environments = _Environments(root, read(root / FILE), environment.image_platform)
-    endpoints = tuple(_endpoint(endpoint, environments) for endpoint in environment.endpoints)
+    models = {f"{model.name}:{model.number}": _model(model) for model in environment.models}
+    endpoints = tuple(_endpoint(endpoint, environments, models) for endpoint in environment.endpoints)
     return LocalPlan(
         host={"state": str(state_folder(root, environment.stack))},
         gateway={"address": environment.gateway.address, "port": environment.gateway.port},
-        models={f"{model.name}:{model.number}": _model(model) for model in environment.models},
+        models=models,
         environments=environments.inputs,
         endpoints=endpoints,
     )
@@ -78,8 +86,8 @@ class _Environments:
         self._lock = lock
         self._platform = platform
 
-    def add(self, version: VersionSpec) -> str:
-        """Add a version's environment and return its key."""
+    def add(self, version: VersionSpec) -> ImageInputs:
+        """Add a version's environment and return what it is made from."""
         of_image = image_inputs(version, self._lock, self._platform, server=self._server)
         self.inputs[of_image.key] = {
             "key": of_image.key,
@@ -87,7 +95,7 @@ class _Environments:
             "requirements": list(of_image.python.requirements),
             "server": str(self._runtime),
         }
-        return of_image.key
+        return of_image
 
 
 def _model(model: ModelSpec) -> Inputs:
@@ -100,8 +108,8 @@ def _model(model: ModelSpec) -> Inputs:
     return inputs | _described(model.description, model.tags)
 
 
-def _endpoint(endpoint: EndpointSpec, environments: _Environments) -> EndpointPlan:
-    deployments = {version.name: _deployment(endpoint, version, environments) for version in endpoint.versions}
+def _endpoint(endpoint: EndpointSpec, environments: _Environments, models: Mapping[str, Inputs]) -> EndpointPlan:
+    deployments = {version.name: _deployment(endpoint, version, environments, models) for version in endpoint.versions}
     route: Inputs = {
         "endpoint": endpoint.name,
         "auth": endpoint.auth,
@@ -117,6 +125,9 @@ def _endpoint(endpoint: EndpointSpec, environments: _Environments) -> EndpointPl
         keys=plan_keys(endpoint),
         deployments=deployments,
         route=route | _described(endpoint.description, endpoint.tags),
+        serving=serving_record(
+            endpoint, {name: deployment.contents for name, deployment in deployments.items()}, target="local"
+        ),
     )
 
 
@@ -126,7 +137,9 @@ def _share(version: VersionSpec, percents: Mapping[str, int]) -> Inputs:
     return share | _described(version.description, version.tags)
 
 
-def _deployment(endpoint: EndpointSpec, version: VersionSpec, environments: _Environments) -> DeploymentPlan:
+def _deployment(
+    endpoint: EndpointSpec, version: VersionSpec, environments: _Environments, models: Mapping[str, Inputs]
+) -> DeploymentPlan:
     inference, deployment = version.inference, version.deployment
     source = take_snapshot(inference.source, cache=cache_folder(os.environ))
     inputs: Inputs = {
@@ -142,11 +155,13 @@ def _deployment(endpoint: EndpointSpec, version: VersionSpec, environments: _Env
         "scoringTimeoutMs": deployment.scoring_timeout_ms,
         "startupSeconds": deployment.liveness.initial_delay_s,
     }
-    models = tuple(f"{model.name}:{model.number}" for model in version.models)
+    of_image = environments.add(version)
+    digests = {str(model): models[str(model)]["content"] for model in version.models}
     return DeploymentPlan(
         inputs={name: value for name, value in inputs.items() if value not in ([], {})},
-        models=models,
-        environment=environments.add(version),
+        models=tuple(digests),
+        environment=of_image.key,
+        contents=record(of_image, code=source.digest, models=digests),
     )
 
 

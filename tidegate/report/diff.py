@@ -1,0 +1,209 @@
+"""What differs between two records of an endpoint, and what that means for who is served."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tidegate.image.changes import changes
+
+Fate = Literal["new", "removed", "restarts", "in place", "unchanged"]
+"""What becomes of a version's pods, or of its processes on one machine: new ones, none, others, the same."""
+
+MOST = 8
+"""Reasons that are spelt out; the others are counted."""
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version in the table: each cell a few words."""
+
+    version: str
+    weight: str
+    """`20 %`, `20 % -> 50 %`; `-` for a side on which the version is not there."""
+    image: str
+    """`kept`, `new`, or `new: code` with the part from which on it is made anew."""
+    replicas: str
+    fate: Fate
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing to know: of a version or of the endpoint's `keys`, `auth`, `default`, ..."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class EndpointReport:
+    """What an update does to one endpoint; false where it does nothing."""
+
+    endpoint: str
+    event: Literal["new", "changed", "removed", "unchanged"]
+    rows: tuple[VersionRow, ...] = ()
+    """All versions of before and after, by name; none where nothing changes."""
+    sentences: tuple[Sentence, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.event != "unchanged"
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
+    """What an update from record `old` to record `new` does; an empty one stands for an endpoint that is not there."""
+    name = str((new or old)["endpoint"])
+    if not new:
+        return EndpointReport(name, "removed", tuple(_row(each, version, {}) for each, version in _versions(old)))
+    if not old:
+        rows = tuple(_row(each, {}, version) for each, version in _versions(new))
+        return EndpointReport(name, "new", rows, tuple(_introduced(new)))
+    if old == new:
+        return EndpointReport(name, "unchanged")
+    before, after = dict(_versions(old)), dict(_versions(new))
+    moved = _settings(old).get("namespace") != _settings(new).get("namespace")
+    rows = tuple(
+        _row(each, before.get(each, {}), after.get(each, {}), restarts=moved) for each in sorted({**before, **after})
+    )
+    sentences = [*_of_endpoint(old, new)]
+    for each in sorted(after):
+        sentences += _of_version(each, before.get(each, {}), after[each])
+    return EndpointReport(name, "changed", rows, tuple(sentences))
+
+
+def _row(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, restarts: bool = False) -> VersionRow:
+    percents = [f"{version['percent']} %" if version else "-" for version in (old, new)]
+    replicas = [str(version["replicas"]) if version else "-" for version in (old, new)]
+    fate = _fate(old, new)
+    return VersionRow(
+        version=name,
+        weight=_arrow(*percents) if old else percents[1],
+        image=_image(old, new),
+        replicas=_arrow(*replicas) if old and new else replicas[1] if new else replicas[0],
+        fate="restarts" if restarts and fate in ("in place", "unchanged") else fate,
+    )
+
+
+def _fate(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fate:
+    if not old:
+        return "new"
+    if not new:
+        return "removed"
+    if old["contents"] != new["contents"] or old["restarting"] != new["restarting"]:
+        return "restarts"
+    return "unchanged" if old == new else "in place"
+
+
+def _image(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    if not new:
+        return "-"
+    if not old:
+        return "new"
+    if old["contents"] == new["contents"]:
+        return "kept"
+    found = changes(old["contents"], new["contents"])
+    # What changes the environment comes first, and makes everything over it anew.
+    return f"new: {found[0].part}" if found else "new"
+
+
+def _introduced(new: Mapping[str, Any]) -> Iterator[Sentence]:
+    yield Sentence("auth", _auth(new))
+    if new["keys"]:
+        yield Sentence("keys", "; ".join(f"{key} {_key('', now)}" for key, now in sorted(new["keys"].items())))
+    if len(new["versions"]) > 1:
+        yield Sentence("default", str(new["default"]))
+    if new["control"]:
+        yield Sentence("control", str(new["control"]))
+
+
+def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
+    if _auth(old) != _auth(new):
+        yield Sentence("auth", f"{_auth(old)} -> {_auth(new)}{_AUTH.get(str(new['auth']), '')}")
+    if old["keys"] or new["keys"]:
+        yield Sentence("keys", _keys(old["keys"], new["keys"]))
+    for role in ("default", "control"):
+        if old[role] != new[role]:
+            gone = f"; {old[role]} is removed" if old[role] and old[role] not in new["versions"] else ""
+            yield Sentence(role, _arrow(old[role], new[role]) + gone)
+    before, after = _settings(old), _settings(new)
+    if before.get("namespace") != after.get("namespace"):
+        moved = _arrow(before.get("namespace", ""), after.get("namespace", ""))
+        yield Sentence("namespace", f"{moved}; everything is made anew there")
+    rest = [text for text in _texts(before, after) if not text.startswith("namespace ")]
+    if rest:
+        yield Sentence("in place", _listed(rest))
+    yield from _described("endpoint", old, new)
+
+
+def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
+    if not old:
+        return
+    made = [change.text for change in changes(old["contents"], new["contents"])]
+    if old["contents"] != new["contents"]:
+        yield Sentence(name, f"new image: {_listed(made or ['what it is made from is not what it was'])}")
+    restarting = _texts(old["restarting"], new["restarting"])
+    if restarting:
+        yield Sentence(name, f"restarts: {_listed(restarting)}")
+    in_place = _texts(old["inPlace"], new["inPlace"])
+    if in_place:
+        yield Sentence(name, f"in place: {_listed(in_place)}")
+    if _fate(old, new) == "restarts" and str(new["strategy"]).startswith("Recreate"):
+        why = str(new["strategy"]).partition(":")[2].strip()
+        yield Sentence(name, "its pods end before new ones begin (Recreate)" + (f": {why}" if why else ""))
+    elif old["strategy"] != new["strategy"]:
+        yield Sentence(name, f"strategy {_arrow(old['strategy'] or ROLLING, new['strategy'] or ROLLING)}")
+    yield from _described(name, old, new)
+
+
+ROLLING = "RollingUpdate"
+_AUTH = {"none": ": everybody who reaches the gateway may score"}
+
+
+def _auth(record: Mapping[str, Any]) -> str:
+    return str(record["auth"])
+
+
+def _keys(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    if not new:
+        return "no longer asked for; auth: key again makes new ones"
+    return "; ".join(f"{name} {_key(old.get(name, ''), new[name])}" for name in sorted(new))
+
+
+def _key(old: str, new: str) -> str:
+    """`given` marks a key that the user chose; a number is how often one was made."""
+    if new == "given":
+        return "given" if old == new else "given in place of the one made here" if old else "given"
+    if not old:
+        return "made"
+    if old == new:
+        return "kept"
+    return "made in place of the given one" if old == "given" else f"rotated ({old} -> {new})"
+
+
+def _described(subject: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
+    names = [name for name in ("description", "tags") if old[name] != new[name]]
+    if names:
+        yield Sentence(subject, f"{' and '.join(names)} changed")
+
+
+def _versions(record: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    return sorted(record["versions"].items())
+
+
+def _settings(record: Mapping[str, Any]) -> Mapping[str, str]:
+    return record["settings"]
+
+
+def _texts(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name} {_arrow(old.get(name, ''), new.get(name, ''))}"
+        for name in sorted({**old, **new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _arrow(old: str, new: str) -> str:
+    return old if old == new else f"{old or '(none)'} -> {new or '(none)'}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = len(texts) - MOST
+    return "; ".join([*texts[:MOST], *([f"and {more} more"] if more > 0 else [])])
