@@ -12,15 +12,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from tidegate.endpoint.forwarding import check_shadows, resolve_retry
 from tidegate.endpoint.input import EndpointInput, VersionInput
 from tidegate.endpoint.layers import Settings, file_layer, stack_layer
+from tidegate.endpoint.placement import Clusters, check_identity, check_pool, resolve_cluster
 from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
 from tidegate.endpoint.rules import (
     check_anonymous,
+    check_image,
     check_name,
     check_target,
     check_tls,
     check_versions,
+    only_in_a_cluster,
     resolve_auth,
     resolve_keys,
     resolve_namespace,
@@ -173,9 +177,11 @@ class _Loader:
             problem, remedy = "the target is missing", "Write tidegate:target: local, or azure"
             self._findings.append(Finding("tidegate:target", problem, remedy))
         self._register_models()
-        endpoints = [self._endpoint(name, entry) for name, entry in sorted((self._input.endpoints or {}).items())]
-        self._check_lists()
         production, azure = self._azure()
+        entries = sorted((self._input.endpoints or {}).items())
+        clusters = self._clusters(azure)
+        endpoints = [self._endpoint(name, entry, clusters, production=production) for name, entry in entries]
+        self._check_lists()
         # A file or a setting that several versions share is wrong once.
         findings = sorted(set(self._findings))
         if target is None or any(finding.severity == "error" for finding in findings):
@@ -210,10 +216,18 @@ class _Loader:
             given, self._parsed.broken, production=production, root=self._root, now=self._now
         )
         self._findings += findings
-        if self._input.endpoints:
-            problem, remedy = "endpoints on Azure are not built yet", "Keep them in a stack whose target is local"
-            self._findings.append(Finding("tidegate:endpoints", problem, remedy))
         return production, spec
+
+    def _clusters(self, azure: "AzureSpec | None") -> Clusters | None:
+        """The clusters that endpoints can run on; None where the target has none."""
+        if self._input.target != "azure":
+            return None
+        from tidegate.cluster.resolve import CLUSTERS, pools_for_scoring  # noqa: PLC0415 (as above)
+
+        given = cast(Mapping[str, object], self._parsed.tree.get(CLUSTERS) or {})
+        made = {cluster.name: pools_for_scoring(cluster) for cluster in azure.clusters} if azure else {}
+        complete = self._broken.sound_in_each((CLUSTERS,), "")
+        return Clusters({name: made.get(name, ()) for name in given}, complete=complete)
 
     def _register_models(self) -> None:
         place = "tidegate:models"
@@ -223,7 +237,9 @@ class _Loader:
         for name, entry in sorted((self._input.models or {}).items()):
             self._findings += self._registry.register((place, name), name, entry)
 
-    def _endpoint(self, name: str, entry: EndpointInput) -> EndpointSpec | None:
+    def _endpoint(
+        self, name: str, entry: EndpointInput, clusters: Clusters | None, *, production: bool
+    ) -> EndpointSpec | None:
         loc: Loc = ("tidegate:endpoints", name)
         inputs = dict(sorted((entry.versions or {}).items()))
         self._findings += check_name(loc, name) + check_versions(loc, inputs, self._broken)
@@ -231,15 +247,22 @@ class _Loader:
         versions = [
             self._version((*loc, "versions", version), inputs[version], settings[version]) for version in inputs
         ]
-        auth, findings = resolve_auth(loc, entry, settings, self._broken)
+        auth, token, findings = resolve_auth(loc, entry, settings, self._broken)
         namespace, more = resolve_namespace(loc, name, entry, settings, self._broken)
         findings += more + check_tls(settings, target=self._input.target)
         allowed = self._input.allow_anonymous or []
-        if self._input.production and self._broken.sound("tidegate:allowAnonymous"):
+        if production and self._broken.sound("tidegate:allowAnonymous"):
             findings += check_anonymous(loc, name, auth=auth, allowed=allowed)
-        if entry.namespace is not None and self._input.target == "local":
-            problem = "not applied on the local target: namespace"
-            findings.append(Finding(key_path((*loc, "namespace")), problem, severity="note"))
+        cluster = ""
+        if clusters:
+            cluster, more = resolve_cluster(loc, entry, clusters)
+            findings += more
+            for version, given in inputs.items():
+                findings += check_pool((*loc, "versions", version), given, cluster, clusters)
+        retry, more = resolve_retry(loc, entry)
+        findings += more + check_identity(loc, entry) + check_shadows(loc, inputs, self._broken)
+        if self._input.target == "local":
+            findings += only_in_a_cluster(loc, entry)
         given = (self._input.keys or {}).get(name)
         primary, secondary, more = resolve_keys(("tidegate:keys", name), given, settings)
         self._findings += findings + more
@@ -251,10 +274,16 @@ class _Loader:
         return EndpointSpec(
             name=name,
             auth=auth,
+            token=token,
             keys=GivenKeys(primary=primary, secondary=secondary),
             key_rotation=KeyRotation(**rotation.model_dump(exclude_none=True) if rotation else {}),
             sample=sample,
             namespace=namespace,
+            cluster=cluster,
+            service_account=entry.service_account or name,
+            identity_client_id=entry.identity_client_id or "",
+            retry=retry,
+            **({"max_request_mb": size} if (size := entry.max_request_size_in_mb) else {}),
             tags=entry.tags or {},
             description=entry.description or "",
             versions=complete,
@@ -276,14 +305,17 @@ class _Loader:
         return Settings(reversed(layers), unread=unread)
 
     def _version(self, loc: Loc, version: VersionInput, settings: Settings) -> VersionSpec | None:
-        inference, findings = resolve_inference(settings, self._root, native=self._input.target != "local")
+        if version.image is None:
+            inference, findings = resolve_inference(settings, self._root, native=self._input.target != "local")
+        else:
+            inference, findings = None, check_image(loc, version, settings)
         deployment, more = resolve_deployment(settings)
         findings += more
         if self._input.target is not None:
-            findings += check_target(loc, settings, self._input.target)
+            findings += check_target(loc, version, settings, self._input.target)
         models = self._models((*loc, "models"))
         self._findings += findings
-        if inference is None:
+        if inference is None and version.image is None:
             return None
         return VersionSpec(
             name=str(loc[-1]),
@@ -296,6 +328,10 @@ class _Loader:
             arguments=tuple(version.arguments or ()),
             inference=inference,
             deployment=deployment,
+            shadow=version.shadow or 0,
+            image=version.image or "",
+            delivery=version.delivery,
+            node_pool=version.node_pool or "",
         )
 
     def _models(self, loc: Loc) -> tuple[ModelRef, ...]:

@@ -33,3 +33,4 @@ NAMESPACE = NameRule(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
     "1-63 lower-case letters, digits and hyphens, neither end a hyphen",
 )
+SERVICE_ACCOUNT = NameRule("service account", NAMESPACE.pattern, NAMESPACE.text)

@@ -71,6 +71,10 @@ Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
 """A whole number from 0 to 100."""
 PositivePercent = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
 """A whole number from 1 to 100."""
+Attempts = Annotated[int, Field(ge=1, le=3), BeforeValidator(_whole)]
+"""A whole number from 1 to 3."""
+RequestSize = Annotated[int, Field(ge=1, le=1024), BeforeValidator(_whole)]
+"""A whole number from 1 to 1024."""
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
 """A TCP port."""
 Amount = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
@@ -350,8 +354,12 @@ _WORDING: Mapping[str, tuple[str, str]] = {
     "greater_than_equal": ("is too small", ""),
     "greater_than": ("is too small", ""),
     "less_than_equal": ("is too large", ""),
+    "bare_token": (
+        "does not say whose tokens are taken",
+        "Write auth: {token: {tenantId: GUID, applicationId: GUID}}",
+    ),
 }
-"""By pydantic's type of error: its own texts speak to programmers and show the input."""
+"""By pydantic's type of error, or our own: its texts speak to programmers and show the input."""
 
 
 def _range(field: FieldInfo | None) -> str:

@@ -68,7 +68,7 @@ def test_the_files_settle_auth_where_the_endpoint_does_not(project: Any, files: 
 @pytest.mark.parametrize(
     ("ridge", "path", "said"),
     [
-        ({"tokenAuthEnabled": True}, "tokenAuthEnabled", "not available yet"),
+        ({"tokenAuthEnabled": True}, "tokenAuthEnabled", "says tokens"),
         ({"authEnabled": True, "tokenAuthEnabled": True}, "tokenAuthEnabled", "both true"),
         ({"authEnabled": False}, "authEnabled", "alone does not open"),
         ({"authEnabled": False, "tokenAuthEnabled": False}, "authEnabled", "says auth: key"),

@@ -52,6 +52,13 @@ def is_production(given: AzureInput) -> bool:
     return "FastProd" in purposes
 
 
+def pools_for_scoring(cluster: ClusterSpec | AttachedClusterSpec) -> tuple[str, ...]:
+    """The names of a cluster's pools that take scoring pods; none of an attached one, whose pools nobody lists here."""
+    if isinstance(cluster, AttachedClusterSpec):
+        return ()
+    return tuple(pool.name for pool in (cluster.system_pool, *cluster.pools) if pool.takes_scoring_pods)
+
+
 def resolve_azure(
     given: AzureInput, broken: Broken, *, production: bool, root: Path, now: datetime
 ) -> tuple[AzureSpec | None, list[Finding]]:

@@ -1,25 +1,29 @@
 """What is refused in an endpoint, and what is warned of."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from tidegate.endpoint.input import EndpointInput, GivenKeysInput, VersionInput
+from tidegate.cluster.arm_id import GUID
+from tidegate.endpoint.input import EndpointInput, GivenKeysInput, TokenAuthInput, TokenInput, VersionInput
 from tidegate.endpoint.layers import Layer, Settings, has
-from tidegate.endpoint.spec import Auth
+from tidegate.endpoint.spec import Auth, TokenSpec
 from tidegate.endpoint.traffic import WHOLE, effective_percents
 from tidegate.findings import Finding, Severity
+from tidegate.image.reference import Reference, ReferenceFormatError
 from tidegate.names import ENDPOINT, NAMESPACE, VERSION
-from tidegate.parse import Broken, Loc, at, key_path
+from tidegate.parse import Broken, Loc, at, key_path, known_keys
 from tidegate.v1.deployment import DeploymentConfig
-from tidegate.v1.inference import left_aside
+from tidegate.v1.inference import InferenceConfig, left_aside
 
 MOST_VERSIONS = 20
 MOST_WITH_TRAFFIC = 16
 """A route on Kubernetes splits over so many backends."""
 SHORT_KEY = 32
+HOW_TO_TAKE_TOKENS = "Write auth: {token: {tenantId: GUID, applicationId: GUID}} at the endpoint"
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def check_name(loc: Loc, name: str) -> list[Finding]:
 
 def resolve_auth(
     loc: Loc, endpoint: EndpointInput, versions: Mapping[str, Settings], broken: Broken
-) -> tuple[Auth, list[Finding]]:
+) -> tuple[Auth, TokenSpec | None, list[Finding]]:
     """Settle who may call: the endpoint's own word, else what the files of all versions say together (table D)."""
     findings: list[Finding] = []
     stances: list[Stance] = []
@@ -68,11 +72,17 @@ def resolve_auth(
         stance, more = _auth_stance(layer, config, decided=endpoint.auth is not None or not broken.sound(*loc, "auth"))
         findings += more
         stances += [stance] if stance else []
+    if isinstance(endpoint.auth, TokenAuthInput):
+        token, more = _token((*loc, "auth", "token"), endpoint.auth.token)
+        return "token", token, findings + more
     if endpoint.auth is not None or not broken.sound(*loc, "auth"):
-        return endpoint.auth or "key", findings
-    findings += _agree(stances, "Write it once at the endpoint, as auth: key or auth: none")
+        return endpoint.auth or "key", None, findings
+    disagree = _agree(stances, "Write it once at the endpoint, as auth: key, auth: none or auth: {token: ...}")
+    if not disagree and stances and stances[0].value == "token":
+        problem = "the files ask for tokens, and do not say whose"
+        findings.append(Finding(key_path((*loc, "auth")), problem, HOW_TO_TAKE_TOKENS))
     auth: Auth = "none" if stances and stances[0].value == "none" else "key"
-    return auth, findings
+    return auth, None, findings + disagree
 
 
 def resolve_namespace(
@@ -142,7 +152,46 @@ def check_anonymous(loc: Loc, name: str, *, auth: Auth, allowed: Iterable[str]) 
     return [Finding(key_path((*loc, "auth")), problem, remedy)]
 
 
-def check_target(loc: Loc, settings: Settings, target: str) -> list[Finding]:
+def only_in_a_cluster(loc: Loc, endpoint: EndpointInput) -> list[Finding]:
+    """An endpoint's own settings that one machine has no use for, each with a note."""
+    values = {
+        "namespace": endpoint.namespace,
+        "cluster": endpoint.cluster,
+        "serviceAccount": endpoint.service_account,
+        "identityClientId": endpoint.identity_client_id,
+    }
+    return [
+        Finding(key_path((*loc, key)), f"not applied on the local target: {key}", severity="note")
+        for key, value in values.items()
+        if value is not None
+    ]
+
+
+def check_image(loc: Loc, version: VersionInput, settings: Settings) -> list[Finding]:
+    """A version that runs a given image: the image is named so that it cannot move, and nothing is built beside it."""
+    findings: list[Finding] = []
+    place, image = (*loc, "image"), version.image or ""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,200}:[1-9][0-9]{0,8}", image):
+        try:
+            wrong = "" if Reference.parse(image).digest else "names no digest, so that it could move"
+        except ReferenceFormatError as error:
+            wrong = str(error)
+        if wrong:
+            remedy = "Write a registered image, name:number, or registry/repository@sha256:..."
+            findings.append(Finding(key_path(place), f'"{image}" {wrong}', remedy))
+    built = {key: settings.origin(key) for key in known_keys(InferenceConfig) if settings.written(key)}
+    built.pop("description", None)
+    for key, origin in built.items():
+        problem = f"{key} says what is built, and the version runs the image {image}"
+        findings.append(origin.finding((key,), problem, "Take one of them out"))
+    for key, value in (("models", version.models), ("delivery", version.delivery), ("arguments", version.arguments)):
+        if value:
+            problem = f"{key} goes into what is built, and the version runs the image {image}"
+            findings.append(Finding(key_path((*loc, key)), problem, "Take one of them out"))
+    return findings
+
+
+def check_target(loc: Loc, version: VersionInput, settings: Settings, target: str) -> list[Finding]:
     """What a target does with a version's settings: refused, or said to be without effect there (table D)."""
     findings: list[Finding] = []
     for layer in settings.layers:
@@ -164,7 +213,11 @@ def check_target(loc: Loc, settings: Settings, target: str) -> list[Finding]:
         place = ("gpuCores",)
         problem = f"{settings.value.gpu_cores} GPUs are asked for, and the local target has none"
         findings.append(settings.origin(*place).finding(place, problem, "Set it to 0, or choose another target"))
-    if unused := [key_path(place) for place in NOT_ON_ONE_MACHINE if _asks(settings, place)]:
+    if version.image is not None:
+        problem = "the local target runs processes, and no images"
+        findings.append(Finding(key_path((*loc, "image")), problem, "Write entryScript and the rest, or leave it out"))
+    own = [key for key, value in (("nodePool", version.node_pool), ("delivery", version.delivery)) if value]
+    if unused := own + [key_path(place) for place in NOT_ON_ONE_MACHINE if _asks(settings, place)]:
         problem = f"not applied on the local target: {', '.join(unused)}"
         findings.append(Finding(key_path(loc), problem, severity="note"))
     return findings
@@ -238,8 +291,7 @@ def _auth_stance(layer: Layer, config: DeploymentConfig, *, decided: bool) -> tu
     if decided:
         return None, []
     if tokens:
-        problem = "tokens are not available yet"
-        return None, [layer.finding(("tokenAuthEnabled",), problem, "Use auth: key at the endpoint")]
+        return Stance(layer, ("tokenAuthEnabled",), "token", "tokens"), []
     if keys is False and tokens is None:
         problem = "authEnabled: false alone does not open an endpoint to everyone"
         remedy = "Write auth: none at the endpoint, or tokenAuthEnabled: false beside it"
@@ -247,6 +299,32 @@ def _auth_stance(layer: Layer, config: DeploymentConfig, *, decided: bool) -> tu
     mode = "none" if keys is False else "key"
     place: Loc = ("authEnabled",) if keys is not None else ()
     return Stance(layer, place, mode, f"auth: {mode}"), []
+
+
+def _token(loc: Loc, given: TokenInput) -> tuple[TokenSpec, list[Finding]]:
+    findings = [
+        Finding(key_path((*loc, key)), f'"{value}" is no GUID', f"Entra ID shows it as the {shown}")
+        for key, value, shown in (
+            ("tenantId", given.tenant_id, "directory (tenant) ID"),
+            ("applicationId", given.application_id, "application (client) ID"),
+        )
+        if not re.fullmatch(GUID, value)
+    ]
+    uri = given.application_id_uri
+    if uri is not None and not re.fullmatch(r"(api|https)://[^\s\"]+", uri):
+        problem = f'"{uri}" is no application ID URI'
+        remedy = "Write what Entra ID shows under Expose an API: api://..., or https://..."
+        findings.append(Finding(key_path((*loc, "applicationIdUri")), problem, remedy))
+    if given.role is not None and not re.fullmatch(r"[!-~]{1,120}", given.role):
+        problem = f'"{given.role}" is no application role: 1-120 printable ASCII characters without white space'
+        findings.append(Finding(key_path((*loc, "role")), problem, "Write the role's value, as Entra ID shows it"))
+    written = {"application_id_uri": uri, "role": given.role}
+    spec = TokenSpec(
+        tenant_id=given.tenant_id.lower(),
+        application_id=given.application_id.lower(),
+        **{name: value for name, value in written.items() if value is not None},
+    )
+    return spec, findings
 
 
 def _agree(stances: list[Stance], remedy: str) -> list[Finding]:

@@ -10,7 +10,10 @@ from tidegate.endpoint.traffic import effective_percents
 from tidegate.image.python import PythonEnvironment
 from tidegate.model.spec import ModelRef
 
-Auth = Literal["key", "none"]
+Auth = Literal["key", "token", "none"]
+"""Who may call: holders of one of two keys, holders of a token, or everybody."""
+Delivery = Literal["baked", "fetched"]
+"""How code and models reach a pod: in a layer of the image, or from the model store when it starts."""
 
 
 class _Spec(BaseModel):
@@ -22,6 +25,48 @@ class GatewaySpec(_Spec):
 
     address: str = "127.0.0.1"
     port: int = 8080
+
+
+class TokenSpec(_Spec):
+    """Whose tokens are taken: those of Entra ID for an application, with a role in it.
+
+    The local target's own issuer signs tokens for the same audiences and the same role.
+    """
+
+    tenant_id: str
+    application_id: str
+    application_id_uri: str = ""
+    """Given where callers hold v1 tokens, whose audience it is."""
+    role: str = "Score.Invoke"
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Who may have issued a token: Entra's v2 endpoint, and its v1 endpoint where v1 tokens are taken."""
+        v2 = f"https://login.microsoftonline.com/{self.tenant_id}/v2.0"
+        return (v2, f"https://sts.windows.net/{self.tenant_id}/") if self.application_id_uri else (v2,)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Whom a token may be for: v2 tokens name the application's id, v1 tokens its URI."""
+        return tuple(name for name in (self.application_id, self.application_id_uri) if name)
+
+    @property
+    def jwks_uri(self) -> str:
+        """Where the tenant publishes the keys that it signs with."""
+        return f"https://login.microsoftonline.com/{self.tenant_id}/discovery/v2.0/keys"
+
+    @property
+    def scope(self) -> str:
+        """What a client asks Entra ID for."""
+        return f"{self.application_id_uri or f'api://{self.application_id}'}/.default"
+
+
+class RetrySpec(_Spec):
+    """A request that one replica answers with one of the statuses `on` is tried again on another replica."""
+
+    on: tuple[int, ...] = (503,)
+    attempts: int = 1
+    """How often it is tried again."""
 
 
 class AutoScalerSpec(_Spec):
@@ -104,8 +149,24 @@ class VersionSpec(_Spec):
     models: tuple[ModelRef, ...] = ()
     arguments: tuple[str, ...] = ()
     """For the entry script's `sys.argv`."""
-    inference: InferenceSpec
+    inference: InferenceSpec | None = None
+    """What it runs; None exactly where `image` names an image that holds it."""
     deployment: DeploymentSpec = DeploymentSpec()
+    shadow: int = 0
+    """Percent of the live requests that are copied to this version; nobody waits for its answers to those."""
+    image: str = ""
+    """A registered image, `name:number`, or a reference with a digest, which holds code, environment and models."""
+    delivery: Delivery | None = None
+    """None where the size decides."""
+    node_pool: str = ""
+    """The pool that its pods run in; empty for any that takes them."""
+
+    @property
+    def built_from(self) -> InferenceSpec:
+        """What its environment is built from. Raises ValueError for a version that runs a given image."""
+        if self.inference is None:
+            raise ValueError(f"version {self.name} runs the image {self.image}: nothing is built for it")
+        return self.inference
 
 
 class GivenKeys(_Spec):
@@ -127,11 +188,22 @@ class EndpointSpec(_Spec):
 
     name: str
     auth: Auth = "key"
+    token: TokenSpec | None = None
+    """Given exactly where `auth` is "token"."""
     keys: GivenKeys = GivenKeys()
     key_rotation: KeyRotation = KeyRotation()
     sample: Path | None = None
     """Absolute: a request body that a new version must answer before it gets traffic."""
     namespace: str
+    cluster: str = ""
+    """The cluster that it runs on; empty on other targets than Azure."""
+    service_account: str
+    """The name of the pods' service account, which is made here."""
+    identity_client_id: str = ""
+    """The client id of a managed identity that exists, for the pods; empty where one is made when needed."""
+    retry: RetrySpec | None = None
+    max_request_mb: int = 100
+    """The largest request body in MB (2**20 bytes); a larger one is answered 413."""
     tags: Mapping[str, str] = {}
     description: str = ""
     versions: tuple[VersionSpec, ...]
@@ -153,3 +225,8 @@ class EndpointSpec(_Spec):
     def percents(self) -> Mapping[str, int]:
         """What each version really gets, in whole percent; sums to 100 (rule E2)."""
         return effective_percents({version.name: version.traffic for version in self.versions}, self.default)
+
+    @property
+    def shadows(self) -> Mapping[str, int]:
+        """The versions that get copies of live requests, each with its percent, above 0 (rule E7)."""
+        return {version.name: version.shadow for version in self.versions if version.shadow}

@@ -62,7 +62,7 @@ def image_inputs(version: VersionSpec, lock: Lock, platform: str, *, server: str
     Raises:
         SnapshotError: the build context cannot be packed.
     """
-    inference = version.inference
+    inference = version.built_from
     named = _named(lock, platform)
     given = inference.base_dockerfile
     return ImageInputs(
@@ -78,13 +78,13 @@ def image_inputs(version: VersionSpec, lock: Lock, platform: str, *, server: str
 
 def base_images(version: VersionSpec) -> tuple[Reference, ...]:
     """The images that the environment of a version is made on, by name, sorted."""
-    inference = version.inference
+    inference = version.built_from
     return dockerfile_images(inference.base_dockerfile) if inference.base_dockerfile else (_base(inference),)
 
 
 def needed_images(version: VersionSpec) -> tuple[Reference, ...]:
     """All images that a build of the version's environment takes from registries, by name, sorted: its tools too."""
-    tools = (UV, MICROMAMBA) if version.inference.python.native else (UV,)
+    tools = (UV, MICROMAMBA) if version.built_from.python.native else (UV,)
     return tuple(sorted({*base_images(version), *tools}))
 
 
