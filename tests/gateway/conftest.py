@@ -1,0 +1,33 @@
+"""Fixtures of the tests that run the gateway's translated configuration."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.pods import Pods
+from tests.gateway.proxy import Proxy
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="tg") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def pods(short_path: Path) -> Iterator[Pods]:
+    """Scoring servers that are ended after the test."""
+    running = Pods(short_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def proxy(short_path: Path) -> Iterator[Proxy]:
+    """An Envoy that is ended after the test."""
+    running = Proxy(short_path)
+    yield running
+    running.stop()
