@@ -7,7 +7,7 @@ moved into place. That, and where things are, is all that is changed, and nothin
 - addresses to listen on: the proxy's container ports become free ports of 127.0.0.1, the admin interface a unix socket;
 - endpoints: a Service's one address, which stands for its EndpointSlices offline, becomes the scoring servers;
 - certificates: the translator leaves the Secrets that listeners name to xDS; they come from the manifests;
-- names that are looked up in the internet (token issuers with their keys) become addresses of this machine, without TLS;
+- names looked up in the internet (the key sets of token issuers) become addresses of this machine, without TLS;
 - logs: what goes to the container's output goes to files.
 
 Left out are the listeners for the kubelet and for Prometheus, which no client's request meets.
