@@ -1,5 +1,5 @@
 # What there is to do; `make up` is the one to begin with.
-.PHONY: setup setup-azure setup-dev up down test test-images check bench golden
+.PHONY: setup setup-azure setup-dev up down test test-kubernetes test-images check bench golden
 
 PYTHON := .venv/bin/python
 
@@ -22,7 +22,12 @@ down: setup
 	@$(PYTHON) -m tools.down
 
 test: setup-dev
-	@$(PYTHON) -m pytest -m 'not images'
+	@$(PYTHON) -m pytest -m 'not images and not kubernetes'
+
+# A real API server with the controllers and the scheduler, built from their Go modules the first time; no node, no cloud.
+test-kubernetes: setup-dev
+	@tools/kubernetes-server >/dev/null
+	@$(PYTHON) -m pytest -m kubernetes
 
 # Real builds and a real registry; as root on Debian, which gets the tools that are missing.
 test-images: setup-dev
