@@ -13,6 +13,7 @@ _VERSION = Form(
         "percent": INTEGER,
         "replicas": TEXT,
         "strategy": TEXT,
+        "image": TEXT,
         "contents": Form(dict, fields={name: optional(form) for name, form in CONTENTS.items()}),
         "restarting": TEXT_MAP,
         "inPlace": TEXT_MAP,

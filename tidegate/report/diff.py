@@ -12,6 +12,9 @@ Fate = Literal["new", "removed", "restarts", "in place", "unchanged"]
 MOST = 8
 """Reasons that are spelt out; the others are counted."""
 
+_MOVING = ("cluster", "namespace")
+"""Settings whose change makes everything of the endpoint anew."""
+
 
 @dataclass(frozen=True)
 class VersionRow:
@@ -59,9 +62,9 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     if old == new:
         return EndpointReport(name, "unchanged")
     before, after = dict(_versions(old)), dict(_versions(new))
-    moved = _settings(old).get("namespace") != _settings(new).get("namespace")
+    moved = any(old["settings"].get(name) != new["settings"].get(name) for name in _MOVING)
     rows = tuple(
-        _row(each, before.get(each, {}), after.get(each, {}), restarts=moved) for each in sorted({**before, **after})
+        _row(each, before.get(each, {}), after.get(each, {}), moved=moved) for each in sorted({**before, **after})
     )
     sentences = [*_of_endpoint(old, new)]
     for each in sorted(after):
@@ -69,7 +72,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     return EndpointReport(name, "changed", rows, tuple(sentences))
 
 
-def _row(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, restarts: bool = False) -> VersionRow:
+def _row(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, moved: bool = False) -> VersionRow:
     percents = [f"{version['percent']} %" if version else "-" for version in (old, new)]
     replicas = [str(version["replicas"]) if version else "-" for version in (old, new)]
     fate = _fate(old, new)
@@ -78,7 +81,7 @@ def _row(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, restarts:
         weight=_arrow(*percents) if old else percents[1],
         image=_image(old, new),
         replicas=_arrow(*replicas) if old and new else replicas[1] if new else replicas[0],
-        fate="restarts" if restarts and fate in ("in place", "unchanged") else fate,
+        fate="restarts" if moved and fate in ("in place", "unchanged") else fate,
     )
 
 
@@ -87,7 +90,7 @@ def _fate(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fate:
         return "new"
     if not new:
         return "removed"
-    if old["contents"] != new["contents"] or old["restarting"] != new["restarting"]:
+    if any(old[part] != new[part] for part in ("image", "contents", "restarting")):
         return "restarts"
     return "unchanged" if old == new else "in place"
 
@@ -97,6 +100,8 @@ def _image(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         return "-"
     if not old:
         return "new"
+    if old["image"] != new["image"]:
+        return "new: given" if new["image"] else "new"
     if old["contents"] == new["contents"]:
         return "kept"
     found = changes(old["contents"], new["contents"])
@@ -123,22 +128,23 @@ def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sen
         if old[role] != new[role]:
             gone = f"; {old[role]} is removed" if old[role] and old[role] not in new["versions"] else ""
             yield Sentence(role, _arrow(old[role], new[role]) + gone)
-    before, after = _settings(old), _settings(new)
-    if before.get("namespace") != after.get("namespace"):
-        moved = _arrow(before.get("namespace", ""), after.get("namespace", ""))
-        yield Sentence("namespace", f"{moved}; everything is made anew there")
-    rest = [text for text in _texts(before, after) if not text.startswith("namespace ")]
-    if rest:
-        yield Sentence("in place", _listed(rest))
+    changed = _texts(old["settings"], new["settings"])
+    for name in _MOVING:
+        if name in changed:
+            yield Sentence(name, f"{changed.pop(name)}; everything is made anew there")
+    if changed:
+        yield Sentence("in place", _listed(changed))
     yield from _described("endpoint", old, new)
 
 
 def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
     if not old:
         return
-    made = [change.text for change in changes(old["contents"], new["contents"])]
-    if old["contents"] != new["contents"]:
-        yield Sentence(name, f"new image: {_listed(made or ['what it is made from is not what it was'])}")
+    if old["image"] != new["image"]:
+        yield Sentence(name, f"image {_arrow(old['image'] or MADE, new['image'] or MADE)}")
+    elif old["contents"] != new["contents"]:
+        made = {change.text: "" for change in changes(old["contents"], new["contents"])}
+        yield Sentence(name, f"new image: {_listed(made or {'what it is made from is another': ''})}")
     restarting = _texts(old["restarting"], new["restarting"])
     if restarting:
         yield Sentence(name, f"restarts: {_listed(restarting)}")
@@ -149,11 +155,12 @@ def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         why = str(new["strategy"]).partition(":")[2].strip()
         yield Sentence(name, "its pods end before new ones begin (Recreate)" + (f": {why}" if why else ""))
     elif old["strategy"] != new["strategy"]:
-        yield Sentence(name, f"strategy {_arrow(old['strategy'] or ROLLING, new['strategy'] or ROLLING)}")
+        yield Sentence(name, f"in place: strategy {_arrow(old['strategy'] or ROLLING, new['strategy'] or ROLLING)}")
     yield from _described(name, old, new)
 
 
 ROLLING = "RollingUpdate"
+MADE = "(made here)"
 _AUTH = {"none": ": everybody who reaches the gateway may score"}
 
 
@@ -188,22 +195,19 @@ def _versions(record: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any
     return sorted(record["versions"].items())
 
 
-def _settings(record: Mapping[str, Any]) -> Mapping[str, str]:
-    return record["settings"]
-
-
-def _texts(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    return [
-        f"{name} {_arrow(old.get(name, ''), new.get(name, ''))}"
+def _texts(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """What each setting that differs was and is, by its name."""
+    return {
+        name: _arrow(old.get(name, ""), new.get(name, ""))
         for name in sorted({**old, **new})
         if old.get(name) != new.get(name)
-    ]
+    }
 
 
 def _arrow(old: str, new: str) -> str:
     return old if old == new else f"{old or '(none)'} -> {new or '(none)'}"
 
 
-def _listed(texts: Sequence[str]) -> str:
-    more = len(texts) - MOST
-    return "; ".join([*texts[:MOST], *([f"and {more} more"] if more > 0 else [])])
+def _listed(texts: Mapping[str, str]) -> str:
+    said = [f"{name} {text}".rstrip() for name, text in texts.items()]
+    return "; ".join([*said[:MOST], *([f"and {len(said) - MOST} more"] if len(said) > MOST else [])])

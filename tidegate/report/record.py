@@ -44,7 +44,7 @@ def serving_record(
         "tags": dict(endpoint.tags),
         "versions": {
             version.name: {
-                **_version(version, target),
+                **_version(endpoint, version, target),
                 "percent": endpoint.percents[version.name],
                 "contents": dict(contents.get(version.name, {})),
                 "strategy": (strategies or {}).get(version.name, ""),
@@ -62,11 +62,12 @@ def _keys(endpoint: EndpointSpec) -> dict[str, str]:
     }
 
 
-def _version(version: VersionSpec, target: Target) -> Serving:
+def _version(endpoint: EndpointSpec, version: VersionSpec, target: Target) -> Serving:
     return {
         "replicas": _replicas(version.deployment, target),
-        "restarting": _written(_restarting(version, target)),
-        "inPlace": _written(_in_place(version.deployment, target)),
+        "restarting": _written(_restarting(endpoint, version, target)),
+        "inPlace": _written(_in_place(version, target)),
+        "image": version.image,
         "description": version.description,
         "tags": dict(version.tags),
     }
@@ -82,24 +83,38 @@ def _replicas(deployment: DeploymentSpec, target: Target) -> str:
 
 def _endpoint_settings(endpoint: EndpointSpec, target: Target) -> Settings:
     yield "sample", endpoint.sample.name if endpoint.sample else ""
+    yield "maxRequestSizeInMB", str(endpoint.max_request_mb)
+    if token := endpoint.token:
+        yield "auth.token.tenantId", token.tenant_id
+        yield "auth.token.applicationId", token.application_id
+        yield "auth.token.applicationIdUri", token.application_id_uri
+        yield "auth.token.role", token.role
+    if retry := endpoint.retry:
+        yield "retry.on", ", ".join(map(str, retry.on))
+        yield "retry.attempts", str(retry.attempts)
     if target == "kubernetes":
+        yield "cluster", endpoint.cluster
         yield "namespace", endpoint.namespace
+        yield "identityClientId", endpoint.identity_client_id
 
 
-def _restarting(version: VersionSpec, target: Target) -> Settings:
+def _restarting(endpoint: EndpointSpec, version: VersionSpec, target: Target) -> Settings:
     """What stands in a version's pods or processes, so that another value makes those anew."""
     inference, deployment = version.inference, version.deployment
-    yield "entryScript", inference.entry_script
+    yield "entryScript", inference.entry_script if inference else ""
     yield "arguments", " ".join(version.arguments)
     yield "maxConcurrentRequestsPerContainer", str(deployment.max_concurrent_requests)
     yield "maxQueueWaitMs", str(deployment.max_queue_wait_ms)
     yield "scoringTimeoutMs", str(deployment.scoring_timeout_ms)
-    for name, value in inference.environment_variables.items():
+    for name, value in inference.environment_variables.items() if inference else ():
         # A reader has to see that it changed; the value itself is nobody's business in a pull request.
         yield f"environmentVariables.{name}", f"#{hashlib.sha256(value.encode()).hexdigest()[:8]}"
     if target == "local":
         yield "numReplicas", str(deployment.replicas)
         return
+    yield "serviceAccount", endpoint.service_account
+    yield "nodePool", version.node_pool
+    yield "delivery", version.delivery or ""
     yield "containerResourceRequirements.cpu", _number(deployment.cpu)
     yield "containerResourceRequirements.memoryInGB", _number(deployment.memory_gb)
     yield "containerResourceRequirements.cpuLimit", _number(deployment.cpu_limit)
@@ -111,11 +126,12 @@ def _restarting(version: VersionSpec, target: Target) -> Settings:
         yield f"livenessProbeRequirements.{_PROBE[name]}", str(value)
 
 
-def _in_place(deployment: DeploymentSpec, target: Target) -> Settings:
+def _in_place(version: VersionSpec, target: Target) -> Settings:
     """What changes while a version's pods or processes go on."""
+    yield "shadow", f"{version.shadow} %" if version.shadow else ""
     if target == "local":
-        yield "livenessProbeRequirements.initialDelaySeconds", str(deployment.liveness.initial_delay_s)
-    elif scaler := deployment.autoscaler:
+        yield "livenessProbeRequirements.initialDelaySeconds", str(version.deployment.liveness.initial_delay_s)
+    elif scaler := version.deployment.autoscaler:
         yield "autoScaler.refreshPeriodInSeconds", str(scaler.refresh_period_s)
         yield "autoScaler.targetUtilization", str(scaler.target_utilization)
 
