@@ -61,7 +61,7 @@ def score(
     while True:
         if call.cancelled.is_set():
             raise OperationError(f"interrupted before version {version} of endpoint {endpoint} had scored its sample")
-        answer = _once(api, sample, endpoint, serving, headers, timeout_s)
+        answer = _once(api, sample, serving, endpoint=endpoint, headers=headers, timeout_s=timeout_s)
         own = sample.through == "pod" or answer.headers.get(VERSION_HEADERS[0]) == version
         if (own and answer.status not in (0, 503)) or time.monotonic() > until:
             return answer
@@ -69,7 +69,7 @@ def score(
 
 
 def _once(
-    api: Api, sample: Sample, endpoint: str, serving: Json, headers: Mapping[str, str], timeout_s: float
+    api: Api, sample: Sample, serving: Json, *, endpoint: str, headers: Mapping[str, str], timeout_s: float
 ) -> Answer:
     if sample.through == "pod":
         return ask(api, serving, SCORING_PORT, "POST", "/score", body=sample.body, headers=headers, timeout_s=timeout_s)
