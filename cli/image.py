@@ -163,6 +163,7 @@ def _needed(environments: list[Environment]) -> set[Reference]:
         for environment in environments
         for endpoint in environment.endpoints
         for version in endpoint.versions
+        if not version.image
         for reference in needed_images(version)
     }
 

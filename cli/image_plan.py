@@ -14,14 +14,11 @@ from providers.local.virtual_environment import BuildError, build_environment
 from tidegate.cache import cache_folder
 from tidegate.config import Environment, from_file
 from tidegate.findings import ConfigError
+from tidegate.image.build import ENVIRONMENTS
 from tidegate.image.credentials import CredentialsError, find_credentials
-from tidegate.image.plan import PlannedImage, package_line, plan_images
+from tidegate.image.plan import PlannedImage, package_line, plan_images, plan_models
 from tidegate.image.reference import Reference
 from tidegate.image.registry import RegistryClient, RegistryError
-from tidegate.image.snapshot import SnapshotError
-from tidegate.model.content import ContentError
-
-REPOSITORY = "tidegate/environment"
 
 
 def plan(project: Project) -> list[dict[str, Any]]:
@@ -131,8 +128,8 @@ def as_text(versions: list[dict[str, Any]]) -> str:
 def _planned(project: Project) -> tuple[Environment, tuple[PlannedImage, ...]]:
     try:
         environment = from_file(project.stack_file, root=project.root)
-        return environment, plan_images(environment, root=project.root)
-    except (ConfigError, SnapshotError, ContentError) as error:
+        return environment, plan_images(environment, plan_models(environment), root=project.root)
+    except ConfigError as error:
         raise CliError(str(error)) from error
 
 
@@ -156,13 +153,13 @@ def _found(image: PlannedImage, environment: Environment) -> str:
     registry = environment.azure.registry if environment.azure else None
     if registry is None:
         return "has no registry: write tidegate:registry"
-    host = f"{registry.name.lower()}.azurecr.io"
+    host = registry.host
     try:
         with RegistryClient(host, find_credentials(host, os.environ)) as client:
-            digest = client.digest(Reference(host, REPOSITORY, key))
+            digest = client.digest(Reference(host, ENVIRONMENTS, key))
     except (RegistryError, CredentialsError) as error:
         return f"cannot be asked for: {error}"
-    return f"found as {host}/{REPOSITORY}@{digest}" if digest else "will be built"
+    return f"found as {host}/{ENVIRONMENTS}@{digest}" if digest else "will be built"
 
 
 def _local_contents(

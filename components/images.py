@@ -1,7 +1,7 @@
 """Images by content: looked up first, built and pushed by docker-build where nobody has them (rules I2, I6, I7)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,8 @@ class ImageBuild:
     """Path in the registry, such as `tidegate/environment`."""
     tag: str
     """The content's own name."""
-    context: str
-    """Folder that `write_context` has made, relative to the project: the engine compares it as text."""
+    context: Callable[[], str]
+    """Makes the folder and names it, relative to the project: the engine compares it as text. Asked only for builds."""
     dockerfile: str
     """The text."""
     platform: str = "linux/amd64"
@@ -46,20 +46,27 @@ class RegistryLogin:
 class LastUpdate:
     """What the last update of this stack left behind, read from its state."""
 
-    def __init__(self, images: Mapping[str, Remembered]) -> None:
-        """Take the images by type and name of their resources, as `TYPE::NAME`."""
+    def __init__(self, images: Mapping[str, Remembered], names: Mapping[str, str] | None = None) -> None:
+        """Take the images, and what all resources are called by their provider, by `TYPE::NAME`."""
         self._images = images
+        self._names = names or {}
 
     @classmethod
     def read(cls) -> "LastUpdate":
         """Ask the engine, which reads the whole state: one call for all images, and no request to a registry."""
         parts = (pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack())
         found: dict[str, Remembered] = {}
+        names: dict[str, str] = {}
         for urn, resource in _read("pulumi:pulumi:readStackResourceOutputs", {"stackName": "/".join(parts)}).items():
-            kind, name = resource["type"], urn.rpartition("::")[2]
-            if kind.startswith(f"{TYPES}:") and (remembered := _remembered(resource["outputs"])):
-                found[f"{kind}::{name}"] = remembered
-        return cls(found)
+            key = f"{resource['type']}::{urn.rpartition('::')[2]}"
+            if key.startswith(f"{TYPES}:") and (remembered := _remembered(resource["outputs"])):
+                found[key] = remembered
+            names[key] = str(resource["outputs"].get("name", ""))
+        return cls(found, names)
+
+    def made(self, kind: str, name: str, called: str) -> bool:
+        """Whether the resource `name` is there and has the name `called` on Azure."""
+        return self._names.get(f"{kind}::{name}", "").lower() == called.lower()
 
     def image(self, kind: str, name: str) -> Remembered | None:
         """What is left of one image."""
@@ -73,7 +80,8 @@ class ImageSource:
     registries: Registries
     digest_of: DigestOf
     last: LastUpdate
-    logins: Sequence[RegistryLogin] = ()
+    logins: Callable[[], Sequence[RegistryLogin]] = tuple
+    """Asked only where something is built."""
 
 
 class _Image(pulumi.ComponentResource):
@@ -132,7 +140,7 @@ class _Image(pulumi.ComponentResource):
             push=True,
             build_on_preview=False,  # it defaults to true, and a preview would then write the cache
             tags=[f"{repository}:{build.tag}"],
-            context=docker_build.BuildContextArgs(location=build.context),
+            context=docker_build.BuildContextArgs(location=build.context()),
             dockerfile=docker_build.DockerfileArgs(inline=build.dockerfile),
             platforms=[docker_build.Platform(build.platform)],
             # The same time in every build, so that two of one content can be one digest.
@@ -150,7 +158,7 @@ class _Image(pulumi.ComponentResource):
                 docker_build.RegistryArgs(
                     address=login.address, username=login.username, password=pulumi.Output.secret(login.password)
                 )
-                for login in source.logins
+                for login in source.logins()
             ]
             or None,
             opts=pulumi.ResourceOptions(

@@ -51,13 +51,23 @@ class ModelStore(pulumi.ComponentResource):
 
     def let_read(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
         """Let pods read: `principal` is the object id of their workload identity, `who` a word that tells it apart."""
-        self._let(BLOB_DATA_READER, name, who, principal, parent)
+        self._let(BLOB_DATA_READER, name, who=who, principal=principal, kind="ServicePrincipal", parent=parent)
 
-    def let_write(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
-        """Let a service principal upload and remove: whoever runs `pulumi` in CI."""
-        self._let(BLOB_DATA_CONTRIBUTOR, name, who, principal, parent)
+    def let_write(
+        self,
+        name: str,
+        *,
+        who: str,
+        principal: pulumi.Input[str],
+        kind: str = "ServicePrincipal",
+        parent: pulumi.Resource,
+    ) -> None:
+        """Let whoever runs `pulumi` upload and remove; `kind` is what Entra ID calls the login."""
+        self._let(BLOB_DATA_CONTRIBUTOR, name, who=who, principal=principal, kind=kind, parent=parent)
 
-    def _let(self, role: str, name: str, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
+    def _let(
+        self, role: str, name: str, *, who: str, principal: pulumi.Input[str], kind: str, parent: pulumi.Resource
+    ) -> None:
         assign_role(
             name,
             parent=parent,
@@ -66,4 +76,5 @@ class ModelStore(pulumi.ComponentResource):
             role=role,
             scope=self._container.id,
             principal=principal,
+            kind=kind,
         )

@@ -30,6 +30,8 @@ class Registry(pulumi.ComponentResource):
 
     registry_id: pulumi.Input[str]
     login_server: pulumi.Output[str]
+    made: str = ""
+    """The name of the resource that is made here; empty for a registry that exists."""
 
     def __init__(
         self,
@@ -45,15 +47,14 @@ class Registry(pulumi.ComponentResource):
         made: list[pulumi.Resource] = []
         if isinstance(spec, RegistrySpec):
             options = pulumi.ResourceOptions(parent=self, depends_on=list(after), protect=spec.production)
-            registry = register(
-                azure_native.containerregistry.Registry, f"{name}.registry", plan_registry(spec), options
-            )
+            self.made = f"{name}.registry"
+            registry = register(azure_native.containerregistry.Registry, self.made, plan_registry(spec), options)
             made = [registry]
             self.registry_id = registry.id
         else:
             self.registry_id = registry_id(spec)
         # A registry's name with the suffix of a cloud is its address, so it is known in every preview.
-        self.login_server = pulumi.Output.from_input(f"{spec.name.lower()}.azurecr.io")
+        self.login_server = pulumi.Output.from_input(spec.host)
         if spec.pull_token:
             self._register_token(made)
         self.register_outputs({"id": self.registry_id, "loginServer": self.login_server})

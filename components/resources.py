@@ -87,6 +87,12 @@ class StoredCode(Resource):
     outputs = ("place", "manifest", "size")
 
 
+class Contents(Resource):
+    """What the image of a version is made from, for the next preview to compare."""
+
+    type_name = "tidegate-serving:image:Contents"
+
+
 class ReplacementGuard(Resource):
     """What refuses the replacement of a cluster."""
 

@@ -1,7 +1,7 @@
 """A stack on Azure: resource groups, clusters, and what stands beside them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_azure_native as azure_native
@@ -20,16 +20,23 @@ from tidegate.cluster.plan.objects import needs_objects
 from tidegate.cluster.spec import AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
 from tidegate.config import Environment
 from tidegate.findings import ConfigError
+from tidegate.image.artifacts import ArtifactPlan, plan_artifacts
+
+if TYPE_CHECKING:  # a stack without endpoints does without the builder's SDK
+    from components.artifacts import Artifacts
 
 Described = dict[str, Any]
 
 
-def deploy(environment: Environment, root: Path) -> None:  # noqa: ARG001 (what every stack takes)
+def deploy(environment: Environment, root: Path) -> None:
     """Register the stack's resources and export its outputs."""
     azure = environment.azure
     if azure is None:
         raise TypeError("an environment of the target azure has its Azure part")
+    # What code and models can be refused for is found before anything is registered.
+    plan = plan_artifacts(environment, root=root) if environment.endpoints else None
     platform = _Platform(azure)
+    artifacts = platform.artifacts(plan, root) if plan else None
     clusters: dict[str, Described] = {}
     kubeconfigs: dict[str, pulumi.Output[str]] = {}
     for spec in azure.clusters:
@@ -39,6 +46,8 @@ def deploy(environment: Environment, root: Path) -> None:  # noqa: ARG001 (what 
     if platform.registry:
         described = {"id": platform.registry.registry_id, "loginServer": platform.registry.login_server}
         pulumi.export("registry", described)
+    if artifacts:
+        artifacts.export(after=[])
     # One secret value, so that `pulumi stack output` can show everything else.
     pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
 
@@ -57,6 +66,16 @@ class _Platform:
         if azure.registry:
             after = self._after(azure.registry.resource_group) if isinstance(azure.registry, RegistrySpec) else []
             self.registry = Registry("registry", azure.registry, after=after)
+
+    def artifacts(self, plan: ArtifactPlan, root: Path) -> "Artifacts":
+        """The images of the versions, and the store of what their pods fetch."""
+        from components.artifacts import Artifacts  # noqa: PLC0415 (a stack without endpoints builds nothing)
+
+        if self.registry is None:
+            raise TypeError("what has images to build has a registry for them")
+        store = self._azure.model_store
+        after = self._after(store.resource_group) if store else []
+        return Artifacts("images", self._azure, plan, root=root, registry=self.registry, after=after)
 
     def made(self, spec: ClusterSpec) -> tuple[Described, pulumi.Output[str]]:
         """A cluster made here: what the stack says of it, and its kubeconfig."""

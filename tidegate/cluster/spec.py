@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from tidegate.model.storage import ModelStoreSpec
+
 Purpose = Literal["FastProd", "DevTest"]
 OutboundType = Literal["loadBalancer", "managedNATGateway", "userAssignedNATGateway", "userDefinedRouting", "none"]
 
@@ -290,6 +292,11 @@ class RegistrySpec(Spec):
     tags: dict[str, str] = {}
     production: bool = False
 
+    @property
+    def host(self) -> str:
+        """Where it answers, in the public cloud."""
+        return f"{self.name.lower()}.azurecr.io"
+
 
 class ExistingRegistrySpec(Spec):
     """A registry that exists."""
@@ -299,6 +306,11 @@ class ExistingRegistrySpec(Spec):
     name: str
     pull_role: Literal["AcrPull", "Container Registry Repository Reader"] = "AcrPull"
     pull_token: bool = False
+
+    @property
+    def host(self) -> str:
+        """Where it answers, in the public cloud."""
+        return f"{self.name.lower()}.azurecr.io"
 
 
 class WorkspaceSpec(Spec):
@@ -319,6 +331,11 @@ class AzureSpec(Spec):
     clusters: tuple[ClusterSpec | AttachedClusterSpec, ...] = ()
     """Sorted by name."""
     registry: RegistrySpec | ExistingRegistrySpec | None = None
+    shared_registries: tuple[str, ...] = ()
+    """Hosts in which images are looked for, in their order; nothing is pushed there."""
+    promote_from: str = ""
+    """The stack whose images are run here; empty where this one builds its own."""
+    model_store: ModelStoreSpec | None = None
     workspace: WorkspaceSpec | None = None
     tags: dict[str, str] = {}
     production: bool = False

@@ -2,22 +2,52 @@
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from tidegate.cache import cache_folder
 from tidegate.config import Environment
-from tidegate.endpoint.spec import VersionSpec
+from tidegate.endpoint.spec import Delivery, VersionSpec
+from tidegate.findings import ConfigError, Finding
 from tidegate.image.changes import Change, changes
 from tidegate.image.inputs import ImageInputs, image_inputs
 from tidegate.image.lock import FILE, read
 from tidegate.image.record import Record, record
 from tidegate.image.server import server_version
-from tidegate.image.snapshot import take_snapshot
-from tidegate.model.content import content_digest
+from tidegate.image.snapshot import Snapshot, SnapshotError, take_snapshot
+from tidegate.model.content import ContentError, ContentFile, content_files, digest_of
+from tidegate.model.spec import ModelSpec
+from tidegate.parse import Loc, key_path
+
+BAKED_BELOW_BYTES = 512 * 1024 * 1024
+"""Where nothing is said, code and models of less go into an image, and of more are fetched by each pod."""
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """One number of a model, and its files as they are now."""
+
+    spec: ModelSpec
+    files: tuple[ContentFile, ...]
+    digest: str
+
+    @property
+    def title(self) -> str:
+        """The name of its file or folder, by which scripts open it."""
+        return self.spec.path.name
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.size for file in self.files)
+
+    def laid_out(self) -> Iterator[tuple[str, ContentFile]]:
+        """Its files by their path below `<name>/<number>`, where v1 put them."""
+        folder = self.spec.path.is_dir()
+        yield from ((f"{self.title}/{file.path}" if folder else self.title, file) for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -27,6 +57,13 @@ class PlannedImage:
     endpoint: str
     version: str
     inputs: ImageInputs
+    source: Path
+    """The source directory, or the entry script alone."""
+    code: Snapshot
+    entry_script: str
+    models: tuple[PlannedModel, ...]
+    """In the order of the config."""
+    delivery: Delivery
     contents: Record
     python_file: str
     """Relative to the project's root; empty where no file names the packages."""
@@ -48,27 +85,56 @@ class PlannedImage:
         return found
 
 
-def plan_images(environment: Environment, *, root: Path) -> tuple[PlannedImage, ...]:
-    """The images of all versions, in the order of the config; `root` is the project's folder.
-
-    Reads code and models to name them by content.
+def plan_models(environment: Environment) -> Mapping[str, PlannedModel]:
+    """All registered numbers by `name:number`, in their order, and their files; reads those.
 
     Raises:
-        ConfigError: `images.lock` is damaged.
-        SnapshotError: code that cannot be packed.
-        ContentError: a model that cannot be read.
+        ConfigError: models that cannot be read; all of them.
     """
-    lock, server = read(root / FILE), server_version(root / "runtime")
-    digests = {f"{model.name}:{model.number}": content_digest(model.path) for model in environment.models}
+    found: dict[str, PlannedModel] = {}
+    findings: list[Finding] = []
+    for spec in environment.models:
+        try:
+            files = content_files(spec.path)
+        except (ContentError, OSError) as error:
+            findings.append(Finding(key_path(("tidegate:models", spec.name, str(spec.number))), str(error)))
+            continue
+        digest = digest_of(files, folder=spec.path.is_dir())
+        found[f"{spec.name}:{spec.number}"] = PlannedModel(spec, files, digest)
+    if findings:
+        raise ConfigError(findings)
+    return found
 
-    def planned(endpoint: str, version: VersionSpec) -> PlannedImage:
-        inputs = image_inputs(version, lock, environment.image_platform, server=server)
-        code = take_snapshot(version.inference.source, cache=cache_folder(os.environ)).digest
-        models = {str(model): digests[str(model)] for model in version.models}
-        contents = record(inputs, code=code, models=models)
-        return PlannedImage(endpoint, version.name, inputs, contents, version.inference.python_file)
 
-    return tuple(planned(endpoint.name, version) for endpoint in environment.endpoints for version in endpoint.versions)
+def plan_images(
+    environment: Environment, models: Mapping[str, PlannedModel], *, root: Path
+) -> tuple[PlannedImage, ...]:
+    """The images of all versions that do not run a given one, in the order of the config.
+
+    Reads the code to name it by content; `models` are those of `plan_models`, `root` is the project's folder.
+
+    Raises:
+        ConfigError: `images.lock` is damaged, or code cannot be packed; all that is wrong.
+    """
+    planner = _Planner(environment, models, root)
+    findings: list[Finding] = []
+    images: list[PlannedImage] = []
+    for endpoint in environment.endpoints:
+        for version in endpoint.versions:
+            if version.image:
+                continue
+            try:
+                images.append(planner.image(endpoint.name, version))
+            except SnapshotError as error:
+                findings += [_within(version_loc(endpoint.name, version.name), each) for each in error.findings]
+    if findings:
+        raise ConfigError(findings)
+    return tuple(images)
+
+
+def version_loc(endpoint: str, version: str) -> Loc:
+    """Where a version stands in the config."""
+    return ("tidegate:endpoints", endpoint, "versions", version)
 
 
 def package_line(text: str, package: str) -> int:
@@ -78,3 +144,36 @@ def package_line(text: str, package: str) -> int:
         if words and canonicalize_name(words[1]) == package:
             return number
     return 0
+
+
+class _Planner:
+    """What all images of one environment are planned with."""
+
+    def __init__(self, environment: Environment, models: Mapping[str, PlannedModel], root: Path) -> None:
+        self._platform, self._models = environment.image_platform, models
+        self._lock, self._server = read(root / FILE), server_version(root / "runtime")
+
+    def image(self, endpoint: str, version: VersionSpec) -> PlannedImage:
+        runs = version.built_from
+        inputs = image_inputs(version, self._lock, self._platform, server=self._server)
+        code = take_snapshot(runs.source, cache=cache_folder(os.environ))
+        models = tuple(self._models[str(model)] for model in version.models)
+        size = code.size + sum(model.size for model in models)
+        digests = {f"{model.spec.name}:{model.spec.number}": model.digest for model in models}
+        return PlannedImage(
+            endpoint,
+            version.name,
+            inputs,
+            runs.source,
+            code,
+            runs.entry_script,
+            models,
+            version.delivery or ("baked" if size < BAKED_BELOW_BYTES else "fetched"),
+            record(inputs, code=code.digest, models=digests),
+            runs.python_file,
+        )
+
+
+def _within(loc: Loc, finding: Finding) -> Finding:
+    """What is wrong with a file, at the version that it belongs to."""
+    return replace(finding, path=key_path(loc), problem=": ".join(filter(None, (finding.path, finding.problem))))

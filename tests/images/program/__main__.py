@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ def ask(reference: Reference) -> str | None:
 
 def main() -> None:
     written: dict[str, Any] = json.loads(Path("images.json").read_text())
-    builds = {name: ImageBuild(**build) for name, build in written["builds"].items()}
+    builds = {
+        name: ImageBuild(**{**build, "context": partial(str, build["context"])})
+        for name, build in written["builds"].items()
+    }
     if stack := written.get("promoteFrom"):
         ran = images_of(stack)
         paths = {name: f"tidegate:endpoints.e.versions.{name}" for name in builds}
@@ -47,7 +51,7 @@ def main() -> None:
         Registries(written["registry"], shared=tuple(written.get("shared", ()))),
         ask,
         LastUpdate.read(),
-        [RegistryLogin(**login) for login in written.get("logins", [])],
+        lambda: [RegistryLogin(**login) for login in written.get("logins", [])],
     )
     environment = EnvironmentImage("environment", builds.pop("environment"), source)
     images = [environment]

@@ -1,0 +1,99 @@
+"""What has to be built and stored for the versions of a stack before pods can run them; decided from plain values."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.cluster.rule import Rule
+from tidegate.config import Environment
+from tidegate.findings import ConfigError, Finding
+from tidegate.image.build import Build, environment_build, version_build
+from tidegate.image.dockerfile import Tools
+from tidegate.image.inputs import missing_images
+from tidegate.image.lock import FILE, Lock, read
+from tidegate.image.plan import PlannedImage, PlannedModel, plan_images, plan_models, version_loc
+from tidegate.image.reference import Reference
+from tidegate.parse import key_path
+
+REGISTRY = Rule(
+    "registry-needed",
+    "a cluster pulls the images of endpoints from a registry",
+    "docs/reference/azure.md, Registry",
+)
+STORE = Rule(
+    "model-store-needed",
+    "what pods fetch when they start lies in a store of the stack",
+    "docs/how-to/models.md, Where models are kept",
+)
+
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArtifactPlan:
+    """Everything that may have to be made before the versions' pods can run."""
+
+    images: tuple[PlannedImage, ...]
+    """Those that do not run a given image, in the order of the config."""
+    environments: Mapping[str, Build]
+    """By the environment's key: versions share them."""
+    versions: Mapping[str, Build]
+    """Of what is baked, by `endpoint/version`."""
+    models: Mapping[str, PlannedModel]
+    """All registered numbers, by `name:number`."""
+    given: Mapping[str, Reference]
+    """The images that versions name themselves, with their digests, by `endpoint/version`."""
+
+
+def plan_artifacts(environment: Environment, *, root: Path) -> ArtifactPlan:
+    """Settle what is built and stored; `root` is the project's folder. Reads code and models.
+
+    Raises:
+        ConfigError: bases that are not in images.lock, files that cannot be packed, no store for what is fetched.
+    """
+    if environment.azure and environment.azure.registry is None:
+        problem, remedy = "endpoints run images, and there is no registry for them", "Write tidegate:registry"
+        raise ConfigError([REGISTRY.error(("tidegate:registry",), problem, remedy)])
+    lock = read(root / FILE)
+    if missing := list(_missing(environment, lock)):
+        raise ConfigError(missing)
+    models = plan_models(environment)
+    images = plan_images(environment, models, root=root)
+    if homeless := list(_homeless(environment, images)):
+        raise ConfigError(homeless)
+    tools = Tools.locked(lock, environment.image_platform)
+    return ArtifactPlan(
+        images,
+        {image.inputs.key: environment_build(image.inputs, tools, root / "runtime") for image in images},
+        {image.name: version_build(image) for image in images if image.delivery == "baked"},
+        models,
+        _given(environment),
+    )
+
+
+def _given(environment: Environment) -> dict[str, Reference]:
+    return {
+        f"{endpoint.name}/{version.name}": Reference.parse(version.image)
+        for endpoint in environment.endpoints
+        for version in endpoint.versions
+        if version.image
+    }
+
+
+def _missing(environment: Environment, lock: Lock) -> Iterator[Finding]:
+    for endpoint in environment.endpoints:
+        for version in endpoint.versions:
+            if not version.image:
+                path = key_path(version_loc(endpoint.name, version.name))
+                yield from missing_images(version, lock, environment.image_platform, path=path)
+
+
+def _homeless(environment: Environment, images: tuple[PlannedImage, ...]) -> Iterator[Finding]:
+    if environment.azure is None or environment.azure.model_store is not None:
+        return
+    for image in images:
+        if image.delivery == "fetched":
+            size = image.code.size + sum(model.size for model in image.models)
+            problem = f"its code and models ({size / _MEBIBYTE:.1f} MiB) are fetched by its pods, and there is no store"
+            remedy = "Write tidegate:modelStore, or delivery: baked at the version"
+            yield STORE.error(version_loc(image.endpoint, image.version), problem, remedy)
