@@ -74,6 +74,23 @@ def score_command(
         raise typer.Exit(1)
 
 
+@app.command(name="report")
+def report_command(
+    file: Annotated[str, typer.Argument(help="What pulumi preview --json wrote; - for standard input.")],
+    *,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say in words what a preview does to endpoints, then what it does to all else."""
+    from cli import report as reports  # noqa: PLC0415 (no other command pays for it)
+
+    found = reports.read(file)
+    if as_json:
+        _json(reports.as_json(found))
+    else:
+        sys.stdout.write((reports.markdown(found) if as_markdown else reports.text(found)) + "\n")
+
+
 @keys_app.command("show")
 def keys_show(
     endpoint: Endpoint,

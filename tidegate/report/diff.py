@@ -72,6 +72,13 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     return EndpointReport(name, "changed", rows, tuple(sentences))
 
 
+def report_from(record: Mapping[str, Any]) -> EndpointReport:
+    """A report from what `dataclasses.asdict` has made of it."""
+    rows = tuple(VersionRow(**row) for row in record["rows"])
+    sentences = tuple(Sentence(**each) for each in record["sentences"])
+    return EndpointReport(record["endpoint"], record["event"], rows, sentences)
+
+
 def _row(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, moved: bool = False) -> VersionRow:
     percents = [f"{version['percent']} %" if version else "-" for version in (old, new)]
     replicas = [str(version["replicas"]) if version else "-" for version in (old, new)]

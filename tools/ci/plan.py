@@ -8,22 +8,29 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from policy.checks import plain_credentials
+from tidegate.report.diff import EndpointReport, report_from
+from tidegate.report.preview import (
+    SERVING,
+    STACK,
+    changing_steps,
+    destroys,
+    endpoint_reports,
+    kept,
+    type_and_name,
+)
 
 Json = dict[str, Any]
 Severity = Literal["error", "warning", "note"]
 
-FORMAT = 1
+FORMAT = 2
 SECRET = "[secret]"  # noqa: S105 (what the engine writes in place of one)
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes in place of a value that is known only after the update (pkg/resource/stack/deployment.go)."""
-STACK = "pulumi:pulumi:Stack"
 
-_NOTHING = frozenset({"same", "read", "refresh"})
-_DESTRUCTIVE = frozenset({"replace", "create-replacement", "delete-replaced", "delete"})
 _SEGMENT = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\.?([^.\[\]]+)')
 _MISSING: Any = object()
 
@@ -52,17 +59,17 @@ class Step:
     @property
     def type(self) -> str:
         """The resource's own type, e.g. `azure-native:containerservice:AgentPool`."""
-        return self.urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+        return type_and_name(self.urn)[0]
 
     @property
     def name(self) -> str:
         """The resource's name in the program."""
-        return self.urn.split("::", maxsplit=3)[3]
+        return type_and_name(self.urn)[1]
 
     @property
     def destructive(self) -> bool:
         """Whether something that exists goes away, for good or to be made anew."""
-        return self.op in _DESTRUCTIVE and not self.kept
+        return destroys(self.op, self.kept)
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Plan:
     credentials: tuple[str, ...] = ()
     """Outputs that show what looks like a credential."""
     failed: bool = False
+    endpoints: tuple[EndpointReport, ...] = ()
+    """What the steps do to endpoints, in the words of serving."""
 
     @property
     def destructive(self) -> tuple[Step, ...]:
@@ -105,23 +114,18 @@ class Plan:
             "steps": [_step_record(step) for step in self.steps],
             "messages": [{"severity": each.severity, "text": each.text} for each in self.messages],
             "credentials": list(self.credentials),
+            "endpoints": [asdict(report) for report in self.endpoints],
         }
 
 
 def from_preview(preview: Json, events: Iterable[Json] = (), *, failed: bool = False) -> Plan:
     """Read the answer of `preview --json` and the events of the same run."""
     events = list(events)
-    steps = sorted(
-        (
-            _step(step)
-            for step in _planned(preview.get("steps") or ())
-            if step["op"] not in _NOTHING and _is_custom(step)
-        ),
-        key=lambda step: (step.urn, step.op),
-    )
-    said = [_diagnostic(each) for each in preview.get("diagnostics") or ()]
+    planned = changing_steps(preview)
+    steps = sorted(map(_step, planned), key=lambda step: (step.urn, step.op))
+    said = [_diagnostic(each) for each in preview.get("diagnostics") or () if not _is_report(each)]
     messages = dict.fromkeys(message for message in (*said, *_policies(events)) if message.text)
-    return Plan(tuple(steps), tuple(messages), tuple(_plain_outputs(events)), failed)
+    return Plan(tuple(steps), tuple(messages), tuple(_plain_outputs(events)), failed, endpoint_reports(planned))
 
 
 def from_record(record: Json) -> Plan:
@@ -141,7 +145,8 @@ def from_record(record: Json) -> Plan:
         for each in record["steps"]
     )
     messages = tuple(Message(each["severity"], each["text"]) for each in record["messages"])
-    plan = Plan(steps, messages, tuple(record["credentials"]), record["failed"])
+    endpoints = tuple(map(report_from, record["endpoints"]))
+    plan = Plan(steps, messages, tuple(record["credentials"]), record["failed"], endpoints)
     if plan.digest != record["digest"]:
         raise ValueError("the plan's steps do not give its digest")
     return plan
@@ -186,23 +191,6 @@ def _arrow(change: Change | None) -> str:
     return f"{change.before or 'not there'} -> {change.after or 'not there'}"
 
 
-def _planned(steps: Sequence[Json]) -> Sequence[Json]:
-    """The program's part of the steps.
-
-    A refresh comes first, and what it finds changed in Azure looks like an update by the program; the root's own step
-    stands between the two.
-    """
-    for index, step in enumerate(steps):
-        if f"::{STACK}::" in step["urn"] and step["op"] != "refresh":
-            return steps[index + 1 :]
-    return []
-
-
-def _is_custom(step: Json) -> bool:
-    """Whether it is a resource of its own; a component is only a group of others."""
-    return bool((step.get("newState") or step.get("oldState") or {}).get("custom"))
-
-
 def _step(step: Json) -> Step:
     old, new = step.get("oldState") or {}, step.get("newState") or {}
     op = step["op"]
@@ -216,7 +204,7 @@ def _step(step: Json) -> Step:
         step["urn"],
         op,
         tuple(sorted(changes, key=lambda change: change.path)),
-        kept=bool(old.get("retainOnDelete")),
+        kept=kept(step),
     )
 
 
@@ -290,6 +278,11 @@ def _step_record(step: Step) -> Json:
         for change in step.changes
     ]
     return {"urn": step.urn, "op": step.op, "changes": changes, **({"kept": True} if step.kept else {})}
+
+
+def _is_report(each: Json) -> bool:
+    """Whether it is said of an endpoint, which the plan has as its report."""
+    return f"{SERVING}::" in each.get("urn", "") and each.get("severity") == "info"
 
 
 def _diagnostic(each: Json) -> Message:

@@ -1,9 +1,11 @@
-"""A plan in Markdown, for a reviewer who has not asked for it: what goes away first, then what changes."""
+"""A plan in Markdown, for a reviewer who has not asked for it: what happens to endpoints, what goes away, the rest."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 
+from tidegate.report.markdown import as_markdown
+from tidegate.report.preview import WORDS, counted, rank
 from tools.ci.plan import SECRET, UNKNOWN, Change, Plan, Step
 
 MOST_TEXT = 120
@@ -11,19 +13,10 @@ MOST_TEXT = 120
 MOST_ROWS = 40
 """Properties of a resource that are shown."""
 
-_WORDS = {
-    "create": ("to create", "created"),
-    "update": ("to update", "updated"),
-    "replace": ("to replace", "replaced"),
-    "delete": ("to delete", "deleted"),
-    "import": ("to import", "imported"),
-}
-_ORDER = ("replace", "create-replacement", "delete-replaced", "delete", "create", "import", "update")
-
 
 def summary(plan: Plan, *, title: str, consent: str = "", foot: str = "") -> str:
     """The whole of it. `consent` says what it takes for something to go away."""
-    parts = [f"### {title}: {headline(plan)}", *_alarms(plan, consent)]
+    parts = [f"### {title}: {headline(plan)}", *map(as_markdown, plan.endpoints), *_alarms(plan, consent)]
     if plan.steps:
         parts += [_table(plan), *(_details(step) for step in _sorted(plan.steps) if step.changes)]
     parts += _said(plan)
@@ -36,8 +29,7 @@ def headline(plan: Plan) -> str:
     """How many steps of each sort, in a few words."""
     if plan.failed and not plan.steps:
         return "failed"
-    counts = Counter(step.op for step in plan.steps)
-    said = [f"{counts[op]} {_WORDS.get(op, (op,))[0]}" for op in sorted(counts, key=_rank)] or ["no changes"]
+    said = counted(Counter(step.op for step in plan.steps)) or ["no changes"]
     return ", ".join([*(["failed"] if plan.failed else []), *said])
 
 
@@ -56,7 +48,7 @@ def code(text: str) -> str:
 def _alarms(plan: Plan, consent: str) -> Iterator[str]:
     gone = plan.destructive
     if gone:
-        lines = [f"> - {_WORDS.get(step.op, ('', step.op))[1]}: {code(step.name)} ({step.type})" for step in gone]
+        lines = [f"> - {WORDS.get(step.op, ('', step.op))[1]}: {code(step.name)} ({step.type})" for step in gone]
         exist = "exists" if len(gone) == 1 else "exist"
         head = f"> **{len(gone)} that {exist} would be replaced or deleted.** {consent}".rstrip()
         yield "\n".join(["> [!CAUTION]", head, ">", *lines])
@@ -128,8 +120,4 @@ def _html(text: str) -> str:
 
 
 def _sorted(steps: tuple[Step, ...]) -> list[Step]:
-    return sorted(steps, key=lambda step: (not step.destructive, _rank(step.op), step.type, step.name))
-
-
-def _rank(op: str) -> int:
-    return _ORDER.index(op) if op in _ORDER else len(_ORDER)
+    return sorted(steps, key=lambda step: (not step.destructive, rank(step.op), step.type, step.name))
