@@ -135,24 +135,29 @@ def check_capacity(loc: Loc, pools: Sequence[PoolSpec], demands: Sequence[Demand
     findings: list[Finding] = []
     placed: list[tuple[Demand, frozenset[str]]] = []
     for demand in (*platform_demands(loc), *demands):
-        homes = [pool for pool in pools if _takes(pool, demand)]
-        if not homes:
+        where = homes(pools, demand)
+        if not where:
             findings.append(_homeless(demand, pools))
-        elif all(pool.name in rooms for pool in homes):
-            if not any(_fits(demand, rooms[pool.name]) for pool in homes):
-                findings.append(_too_large(demand, homes, rooms))
+        elif all(pool.name in rooms for pool in where):
+            if not any(_fits(demand, rooms[pool.name]) for pool in where):
+                findings.append(_too_large(demand, where, rooms))
                 continue  # its sum would say the same again
-            placed.append((demand, frozenset(pool.name for pool in homes)))
+            placed.append((demand, frozenset(pool.name for pool in where)))
     refused: list[frozenset[str]] = []
-    for homes in sorted({homes for _, homes in placed}, key=lambda names: (len(names), sorted(names))):
-        if any(smaller < homes for smaller in refused):
+    for group in sorted({names for _, names in placed}, key=lambda names: (len(names), sorted(names))):
+        if any(smaller < group for smaller in refused):
             continue
-        inside = [demand for demand, names in placed if names <= homes]
-        given = [(pool, rooms[pool.name]) for pool in pools if pool.name in homes]
+        inside = [demand for demand, names in placed if names <= group]
+        given = [(pool, rooms[pool.name]) for pool in pools if pool.name in group]
         if more := _check_sum(loc, inside, given):
-            refused.append(homes)
+            refused.append(group)
             findings += more
     return findings
+
+
+def homes(pools: Sequence[PoolSpec], demand: Demand) -> list[PoolSpec]:
+    """Return the pools in which the pods may run: taints are tolerated, and there are GPUs where those are asked."""
+    return [pool for pool in pools if _takes(pool, demand)]
 
 
 class Usage(Protocol):

@@ -1,0 +1,125 @@
+"""Who may call an endpoint, and how the gateway treats its pods: Envoy Gateway's policies, over all of its routes.
+
+They find the routes by label, so that no route is ever without them: a policy stands before the routes that it is for.
+"""
+
+import json
+from typing import Any
+
+from tidegate.endpoint.spec import EndpointSpec, TokenSpec
+from tidegate.targets.envoy import CLIENT_HEADER, IDLE_TIMEOUT_S
+from tidegate.targets.kubernetes.facts import ClusterFacts
+from tidegate.targets.kubernetes.labels import Manifest, labels, manifest, metadata, selector
+from tidegate.targets.kubernetes.names import object_name
+from tidegate.targets.kubernetes.routes import duration, timeout_ms
+
+Json = dict[str, Any]
+
+MAX_REQUESTS = 1024
+"""In flight and waiting at one version, for each proxy; beyond it a request is answered 503 at once."""
+JWKS_CACHE = "1h"
+"""How long signing keys are used before they are fetched again, and so how long valid tokens are accepted while the
+login service cannot be reached."""
+
+_API = "gateway.envoyproxy.io/v1alpha1"
+
+
+def plan_security_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest | None:
+    """The check of keys or tokens; None where anybody may call."""
+    check: Json
+    if endpoint.auth == "key":
+        check = {"apiKeyAuth": _keys(endpoint)}
+    elif endpoint.token is not None:
+        check = _tokens(endpoint.token)
+    else:
+        return None
+    return manifest(_API, "SecurityPolicy", _metadata(endpoint, cluster), spec={**_targets(endpoint), **check})
+
+
+def plan_traffic_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest:
+    """Limits, connections and second tries, and the form of the gateway's own answers."""
+    spec: Json = {
+        **_targets(endpoint),
+        "loadBalancer": {"type": "LeastRequest"},
+        "circuitBreaker": {
+            "maxConnections": MAX_REQUESTS,
+            "maxParallelRequests": MAX_REQUESTS,
+            "maxPendingRequests": MAX_REQUESTS,
+        },
+        # A pod that ends counts as unhealthy: by default, with half of them so, it would be sent requests again.
+        "healthCheck": {"panicThreshold": 0},
+        "timeout": {
+            "tcp": {"connectTimeout": "1s"},
+            "http": {
+                "connectionIdleTimeout": f"{IDLE_TIMEOUT_S}s",
+                # Nothing moves while a script thinks.
+                "streamIdleTimeout": duration(timeout_ms(endpoint.versions)),
+            },
+        },
+        # A scoring process works on one request at a time: one whose body is still coming must not hold it.
+        "requestBuffer": {"limit": f"{endpoint.max_request_mb}Mi"},
+        "responseOverride": _own_answers(endpoint),
+    }
+    if endpoint.retry is not None:
+        spec["retry"] = {
+            "numRetries": endpoint.retry.attempts,
+            "retryOn": {"triggers": ["retriable-status-codes"], "httpStatusCodes": list(endpoint.retry.on)},
+        }
+    return manifest(_API, "BackendTrafficPolicy", _metadata(endpoint, cluster), spec=spec)
+
+
+def _metadata(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest:
+    name = object_name(endpoint.name)
+    return metadata(name, endpoint.namespace, labels(endpoint.name, production=cluster.production))
+
+
+def _targets(endpoint: EndpointSpec) -> Json:
+    routes = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "matchLabels": selector(endpoint.name)}
+    return {"targetSelectors": [routes]}
+
+
+def _keys(endpoint: EndpointSpec) -> Json:
+    # Envoy takes what follows `Bearer `; the Secret has the keys alone.
+    return {
+        "credentialRefs": [{"group": "", "kind": "Secret", "name": object_name(endpoint.name, "keys")}],
+        "extractFrom": [{"headers": ["authorization"]}],
+        "forwardClientIDHeader": CLIENT_HEADER,
+        "sanitize": True,
+    }
+
+
+def _tokens(token: TokenSpec) -> Json:
+    """Tokens of any of the issuers, for one of the audiences, that have the role: everything else is refused."""
+    keys = {"uri": token.jwks_uri, "cacheDuration": JWKS_CACHE}
+    issuers = {f"issuer-{number}": issuer for number, issuer in enumerate(token.issuers, start=1)}
+    providers = [
+        {"name": name, "issuer": issuer, "audiences": list(token.audiences), "remoteJWKS": keys}
+        for name, issuer in issuers.items()
+    ]
+    role = {"name": "roles", "valueType": "StringArray", "values": [token.role]}
+    rules = [
+        {"name": name, "action": "Allow", "principal": {"jwt": {"provider": name, "claims": [role]}}}
+        for name in issuers
+    ]
+    return {"jwt": {"providers": providers}, "authorization": {"defaultAction": "Deny", "rules": rules}}
+
+
+def _own_answers(endpoint: EndpointSpec) -> list[Json]:
+    """Those that a client has caused, as the local gateway gives them; a script's own answers stay as they are."""
+    answers = [_answer(413, "Payload Too Large")]
+    if endpoint.auth == "key":
+        challenge = {"set": [{"name": "www-authenticate", "value": "Bearer"}]}
+        answers.append(_answer(401, "Client authentication failed.", challenge))
+    return answers
+
+
+def _answer(status: int, text: str, header: Json | None = None) -> Json:
+    return {
+        "match": {"statusCodes": [{"type": "Value", "value": status}]},
+        "source": "Local",
+        "response": {
+            "contentType": "application/json",
+            "body": {"type": "Inline", "inline": json.dumps({"message": text}, separators=(",", ":"))},
+            **({"header": header} if header else {}),
+        },
+    }
