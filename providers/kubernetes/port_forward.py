@@ -39,7 +39,7 @@ def open_tunnel(access: Access, path: str, headers: Mapping[str, str], *, timeou
     from websockets.sync.client import connect  # noqa: PLC0415 (only what forwards pays for it)
     from websockets.typing import Subprotocol  # noqa: PLC0415
 
-    connection = connect(
+    with connect(
         "ws" + access.server.removeprefix("http") + path,
         ssl=access.tls,
         server_hostname=(access.tls_name or None) if access.tls else None,
@@ -50,23 +50,23 @@ def open_tunnel(access: Access, path: str, headers: Mapping[str, str], *, timeou
         ping_interval=None,  # what stands behind the API server answers no pings while it waits for the pod
         close_timeout=_CLOSE_S,
         max_size=None,
-    )
-    ours, theirs = socket.socketpair()
-    tunnel = Tunnel(ours)
-    threads = [
-        threading.Thread(target=_receive, args=(connection, theirs, tunnel), daemon=True),
-        threading.Thread(target=_send, args=(connection, theirs), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield tunnel
-    finally:
-        ours.close()
-        connection.close()
+    ) as connection:
+        ours, theirs = socket.socketpair()
+        tunnel = Tunnel(ours)
+        threads = [
+            threading.Thread(target=_receive, args=(connection, theirs, tunnel), daemon=True),
+            threading.Thread(target=_send, args=(connection, theirs), daemon=True),
+        ]
         for thread in threads:
-            thread.join()
-        theirs.close()
+            thread.start()
+        try:
+            yield tunnel
+        finally:
+            ours.close()
+            connection.close()
+            for thread in threads:
+                thread.join()
+            theirs.close()
 
 
 def _receive(connection: "ClientConnection", inner: socket.socket, tunnel: Tunnel) -> None:
