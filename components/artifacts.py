@@ -98,8 +98,8 @@ class Artifacts(pulumi.ComponentResource):
             self.store.let_write(
                 f"{name}.store.deployer",
                 who="deployer",
-                principal=login.object_id,
-                kind=login_kind(),
+                principal=azure.model_store.deployer_object_id or login.object_id,
+                kind=azure.model_store.deployer_principal_type or login_kind(),
                 parent=self.store,
             )
             content = _Stored(f"{name}.store", plan, self.store, root=root).orders

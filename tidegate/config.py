@@ -213,7 +213,12 @@ class _Loader:
         given = cast(AzureInput, self._input)
         production = is_production(given) if written is None else written
         spec, findings = resolve_azure(
-            given, self._parsed.broken, production=production, root=self._root, now=self._now
+            given,
+            self._parsed.broken,
+            production=production,
+            serves=bool(self._input.endpoints),
+            root=self._root,
+            now=self._now,
         )
         self._findings += findings
         return production, spec

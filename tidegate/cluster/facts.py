@@ -10,6 +10,7 @@ from tidegate.cluster import (
     attach,
     capacity,
     certificate,
+    delivery,
     front,
     lifecycle,
     naming,
@@ -30,7 +31,7 @@ from tidegate.cluster import (
 from tidegate.cluster.rule import Rule
 
 MODULES: tuple[ModuleType, ...] = (
-    access, addresses, attach, capacity, certificate, front, lifecycle, naming, network, node_marks, outbound,
+    access, addresses, attach, capacity, certificate, delivery, front, lifecycle, naming, network, node_marks, outbound,
     placement, pool_sizes, pools, purpose, ranges, registry, resolve, service_tags, tls, workspace,
 )  # fmt: skip
 """The modules that have rules, each in its `RULES`."""

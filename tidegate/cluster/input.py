@@ -271,6 +271,22 @@ class RegistryInput(Input):
     )
 
 
+class ModelStoreInput(Input):
+    """A storage account with a container, made here, from which pods fetch models and code."""
+
+    account: str | None = Field(None, description="3-24 lower-case letters and digits, unique in Azure. Required.")
+    container: str | None = Field(None, description="Default models.")
+    resource_group: str | None = Field(None, description="Default: the environment's.")
+    sku: Literal["Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_GZRS"] | None = Field(
+        None, description="Default Standard_ZRS."
+    )
+    kept_days: Count | None = Field(None, description="How long what was deleted can be had back; default 14.")
+    deployer_object_id: str | None = Field(
+        None, description="Who uploads, by object id: the same for all who run pulumi. Default: the login."
+    )
+    deployer_principal_type: Literal["User", "ServicePrincipal"] | None = None
+
+
 class WorkspaceInput(Input):
     """An Azure ML workspace in which the clusters are registered as compute targets."""
 
@@ -296,6 +312,13 @@ class AzureInput(Input):
     )
     clusters: dict[str, ClusterInput] | None = Field(None, alias="tidegate:clusters", description="Clusters by name.")
     registry: RegistryInput | None = Field(None, alias="tidegate:registry")
+    shared_registries: list[str] | None = Field(
+        None, alias="tidegate:sharedRegistries", description="Hosts in which images are looked for before one is built."
+    )
+    promote_from: str | None = Field(
+        None, alias="tidegate:promoteFrom", description="The stack whose images are run here; nothing is built then."
+    )
+    model_store: ModelStoreInput | None = Field(None, alias="tidegate:modelStore")
     workspace: WorkspaceInput | None = Field(None, alias="tidegate:workspace")
     tags: dict[str, str] | None = Field(None, alias="tidegate:tags", description="Tags of everything that has tags.")
     tls_keys: dict[str, SecretStr] | None = Field(

@@ -7,6 +7,7 @@ from pathlib import Path
 from tidegate.cluster.access import resolve_api_server
 from tidegate.cluster.attach import resolve_attach
 from tidegate.cluster.capacity import check_capacity
+from tidegate.cluster.delivery import resolve_delivery
 from tidegate.cluster.input import AzureInput, ClusterInput
 from tidegate.cluster.lifecycle import resolve_lifecycle
 from tidegate.cluster.naming import check_cluster_names, check_resource_group
@@ -60,13 +61,13 @@ def pools_for_scoring(cluster: ClusterSpec | AttachedClusterSpec) -> tuple[str, 
 
 
 def resolve_azure(
-    given: AzureInput, broken: Broken, *, production: bool, root: Path, now: datetime
+    given: AzureInput, broken: Broken, *, production: bool, root: Path, now: datetime, serves: bool = False
 ) -> tuple[AzureSpec | None, list[Finding]]:
     """Check and complete what stands on Azure; None where too little is left to build it.
 
-    Paths begin at `root`; `now` decides what has expired.
+    Paths begin at `root`; `now` decides what has expired; `serves` says that there are endpoints.
     """
-    return _Resolver(given, broken, production, root, now).resolve()
+    return _Resolver(given, broken, production, root, now).resolve(serves=serves)
 
 
 class _Resolver:
@@ -82,7 +83,7 @@ class _Resolver:
         self._tags = (given.tags or {}) | ({PRODUCTION_TAG: "true"} if production else {})
         self._findings: list[Finding] = []
 
-    def resolve(self) -> tuple[AzureSpec | None, list[Finding]]:
+    def resolve(self, *, serves: bool) -> tuple[AzureSpec | None, list[Finding]]:
         clusters: Mapping[str, ClusterInput] = dict(sorted((self._given.clusters or {}).items()))
         location = self._location(("tidegate:location",), self._given.location) if self._makes_anything() else ""
         group = self._group(("tidegate:resourceGroup",), self._given.resource_group, needed=self._makes_anything())
@@ -110,6 +111,16 @@ class _Resolver:
                 broken=self._broken,
             )
             self._findings += findings
+        delivery, findings = resolve_delivery(
+            self._given,
+            location=location or "",
+            resource_group=group or "",
+            tags=self._tags,
+            production=self._production,
+            serves=serves,
+            broken=self._broken,
+        )
+        self._findings += findings
         self._check_lists()
         if location is None or group is None:
             return None, self._findings
@@ -118,11 +129,15 @@ class _Resolver:
         groups = {group} if group and self._makes_anything() else set[str]()
         groups |= {spec.resource_group for spec in complete if isinstance(spec, ClusterSpec)}
         groups |= {registry.resource_group} if isinstance(registry, RegistrySpec) else set()
+        groups |= {delivery.model_store.resource_group} if delivery.model_store else set()
         spec = AzureSpec(
             location=location,
             resource_groups=tuple(sorted(name for name in groups if name.lower() not in existing)),
             clusters=complete,
             registry=registry,
+            shared_registries=delivery.shared_registries,
+            promote_from=delivery.promote_from,
+            model_store=delivery.model_store,
             workspace=workspace,
             tags=self._tags,
             production=self._production,
@@ -133,8 +148,8 @@ class _Resolver:
         """Say whether something is made here, and not only attached: it needs a region and a resource group."""
         clusters = (self._given.clusters or {}).values()
         registry = self._given.registry
-        makes_registry = registry is not None and registry.resource_id is None
-        return makes_registry or not clusters or any(entry.attach is None for entry in clusters)
+        makes = self._given.model_store is not None or (registry is not None and registry.resource_id is None)
+        return makes or not clusters or any(entry.attach is None for entry in clusters)
 
     def _location(self, loc: Loc, text: str | None) -> str | None:
         if text is None:

@@ -11,6 +11,9 @@ from tidegate.model.storage import ModelStoreSpec
 Purpose = Literal["FastProd", "DevTest"]
 OutboundType = Literal["loadBalancer", "managedNATGateway", "userAssignedNATGateway", "userDefinedRouting", "none"]
 
+Installed = Literal["gatewayApi", "envoyGateway"]
+"""Parts of the gateway that a cluster may have before it is attached; Envoy Gateway comes with the Gateway API."""
+
 SYSTEM_POOL = "system"
 """The name of every cluster's first pool. Azure refuses to rename it."""
 
@@ -276,6 +279,8 @@ class AttachedClusterSpec(Spec):
     """None: the login's."""
     resource_group: str
     cluster_name: str
+    installed: tuple[Installed, ...] = ()
+    """What of the gateway somebody else put there: it is used and not touched."""
 
 
 class RegistrySpec(Spec):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.cluster.rule import Rule
+from tidegate.cluster.delivery import without_store
 from tidegate.config import Environment
 from tidegate.findings import ConfigError, Finding
 from tidegate.image.build import Build, environment_build, version_build
@@ -14,19 +14,6 @@ from tidegate.image.lock import FILE, Lock, read
 from tidegate.image.plan import PlannedImage, PlannedModel, plan_images, plan_models, version_loc
 from tidegate.image.reference import Reference
 from tidegate.parse import key_path
-
-REGISTRY = Rule(
-    "registry-needed",
-    "a cluster pulls the images of endpoints from a registry",
-    "docs/reference/azure.md, Registry",
-)
-STORE = Rule(
-    "model-store-needed",
-    "what pods fetch when they start lies in a store of the stack",
-    "docs/how-to/models.md, Where models are kept",
-)
-
-_MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,9 +38,6 @@ def plan_artifacts(environment: Environment, *, root: Path) -> ArtifactPlan:
     Raises:
         ConfigError: bases that are not in images.lock, files that cannot be packed, no store for what is fetched.
     """
-    if environment.azure and environment.azure.registry is None:
-        problem, remedy = "endpoints run images, and there is no registry for them", "Write tidegate:registry"
-        raise ConfigError([REGISTRY.error(("tidegate:registry",), problem, remedy)])
     lock = read(root / FILE)
     if missing := list(_missing(environment, lock)):
         raise ConfigError(missing)
@@ -93,7 +77,4 @@ def _homeless(environment: Environment, images: tuple[PlannedImage, ...]) -> Ite
         return
     for image in images:
         if image.delivery == "fetched":
-            size = image.code.size + sum(model.size for model in image.models)
-            problem = f"its code and models ({size / _MEBIBYTE:.1f} MiB) are fetched by its pods, and there is no store"
-            remedy = "Write tidegate:modelStore, or delivery: baked at the version"
-            yield STORE.error(version_loc(image.endpoint, image.version), problem, remedy)
+            yield without_store(version_loc(image.endpoint, image.version), image.size)

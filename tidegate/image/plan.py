@@ -73,6 +73,11 @@ class PlannedImage:
         """`endpoint/version`"""
         return f"{self.endpoint}/{self.version}"
 
+    @property
+    def size(self) -> int:
+        """Bytes of code and models."""
+        return self.code.size + sum(model.size for model in self.models)
+
     def changes(self, last: Mapping[str, object] | None) -> tuple[Change, ...]:
         """What differs from the last deployment's contents, as far as the state knows those."""
         if last is None:

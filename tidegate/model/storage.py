@@ -5,7 +5,7 @@ its hash checked by whoever reads. A time-based immutability policy would stand 
 is deleted, or written over by other means, is kept as an older version instead.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,9 @@ class ModelStoreSpec(BaseModel):
     kept_days: int = Field(default=14, ge=1, le=365)
     """For how long what was deleted can be had back."""
     public_network_access: bool = True
+    deployer_object_id: str | None = None
+    """Who uploads; None for the login."""
+    deployer_principal_type: Literal["User", "ServicePrincipal"] | None = None
     production: bool = False
     tags: dict[str, str] = {}
 
