@@ -15,6 +15,8 @@ import httpx
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
+from tests.standins import api_server
+
 Manifest = dict[str, Any]
 
 MANAGER = "tests"
@@ -48,6 +50,12 @@ class Address:
     authority: str
     """The PEM of what has signed its certificate."""
     token: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment in which the stand-ins take this API server for that of a pretended cluster on AKS."""
+        authority = base64.b64encode(self.authority.encode()).decode()
+        return {api_server.SERVER: self.server, api_server.AUTHORITY: authority, api_server.TOKEN: self.token}
 
     @property
     def kubeconfig(self) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
-from tests.standins import bodies
+from tests.standins import api_server, bodies
 from tests.standins.aks import CLUSTERS
 from tests.standins.arm import Arm
-from tests.standins.cloud import CLIENT, DEPLOYER, SUBSCRIPTION, TENANT, TOKEN, ArmError, Body, guid
+from tests.standins.cloud import CLIENT, DEPLOYER, SUBSCRIPTION, TENANT, TOKEN, ArmError, Body
 from tests.standins.kinds import KINDS
 
 Arguments = Mapping[str, Any]
@@ -36,8 +36,6 @@ def answer(arm: Arm, token: str, arguments: Arguments) -> Body:
 def kubeconfig(cluster: Body) -> str:
     """What AKS gives for `exec`: kubelogin by device code, which a person has to confirm in a browser."""
     name, group = cluster["name"], cluster["id"].split("/")[4]
-    properties = cluster["properties"]
-    host = properties.get("fqdn") or properties["privateFQDN"]
     user = f"clusterUser_{group}_{name}"
     arguments = (
         *("get-token", "--environment", "AzurePublicCloud", "--server-id", AKS_SERVER_APP),
@@ -58,7 +56,10 @@ def kubeconfig(cluster: Body) -> str:
             "clusters": [
                 {
                     "name": name,
-                    "cluster": {"certificate-authority-data": authority(cluster), "server": f"https://{host}:443"},
+                    "cluster": {
+                        "certificate-authority-data": api_server.authority(cluster),
+                        "server": api_server.addresses(cluster)[0],
+                    },
                 }
             ],
             "contexts": [{"name": name, "context": {"cluster": name, "user": user}}],
@@ -69,13 +70,6 @@ def kubeconfig(cluster: Body) -> str:
         text,
     )
     return text.getvalue()
-
-
-def authority(cluster: Body) -> str:
-    """The cluster's own certificate authority, base64."""
-    content = guid(cluster["properties"]["resourceUID"], "authority")
-    pem = f"-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n"
-    return base64.b64encode(pem.encode()).decode()
 
 
 def _client_config(arm: Arm, arguments: Arguments) -> Body:

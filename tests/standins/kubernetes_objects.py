@@ -23,11 +23,11 @@ from pulumi.runtime.proto import provider_pb2
 from ruamel.yaml import YAML
 
 from providers.values import UNKNOWN, decode, differences, encode, plain
-from tests.standins import annotations
+from tests.standins import annotations, api_server
 from tests.standins.aks import CLUSTERS
 from tests.standins.bicep import Problem
 from tests.standins.cloud import TENANT, VARIABLE, Body, Cloud
-from tests.standins.invokes import AKS_SERVER_APP, authority
+from tests.standins.invokes import AKS_SERVER_APP
 from tests.standins.plugin import Plugin, RefusedError, guarded, serve
 
 Properties = dict[str, Any]
@@ -111,10 +111,11 @@ class Kubernetes(Plugin):
     @guarded
     def Diff(self, request: Any, context: Any) -> Any:
         old, new = plain(decode(request.old_inputs)), plain(decode(request.news))
-        fixed = self._fixed(new)
+        changes = list(differences(old, new))
+        fixed = (*self._fixed(new), *(self.immutable(request.urn, new) if changes else ()))
         detailed: dict[str, Any] = {}
         replaces: set[str] = set()
-        for path, change in differences(old, new):
+        for path, change in changes:
             name = change.upper()
             if any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in fixed):
                 replaces.add(path)
@@ -132,49 +133,74 @@ class Kubernetes(Plugin):
     def Create(self, request: Any, context: Any) -> Any:
         inputs = plain(decode(request.properties))
         if request.preview:
-            return provider_pb2.CreateResponse(properties=encode(inputs))
-        path = self._path(inputs)
-        namespace = inputs["metadata"].get("namespace")
-        if namespace and namespace not in BORN_WITH and not self._namespace(namespace).exists():
-            raise RefusedError(f'namespaces "{namespace}" not found')
-        if path.exists():
+            return provider_pb2.CreateResponse(properties=encode(self.foresee(request.urn, inputs)))
+        if self.find(inputs) is not None:
             raise RefusedError(f"resource {_identity(inputs)} was not successfully created: it already exists")
-        self._require_definition(inputs)
-        return provider_pb2.CreateResponse(id=_identity(inputs), properties=encode(_stored(path, inputs)))
+        stored = self.store(request.urn, inputs)
+        return provider_pb2.CreateResponse(id=_identity(inputs), properties=encode(stored))
 
     @guarded
     def Update(self, request: Any, context: Any) -> Any:
         inputs = plain(decode(request.news))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=encode(inputs))
-        return provider_pb2.UpdateResponse(properties=encode(_stored(self._path(inputs), inputs)))
+            return provider_pb2.UpdateResponse(properties=encode(self.foresee(request.urn, inputs)))
+        return provider_pb2.UpdateResponse(properties=encode(self.store(request.urn, inputs)))
 
     @guarded
     def Read(self, request: Any, context: Any) -> Any:
         before, inputs = plain(decode(request.properties)), plain(decode(request.inputs))
-        if self._cluster() is None:
+        if not self.reachable():
             if self._switch("skipUpdateUnreachable"):
                 return provider_pb2.ReadResponse(id=request.id, properties=encode(before), inputs=encode(inputs))
             raise _unreachable()
-        path = self._path(before)
-        if not path.exists():
+        now = self.find(before)
+        if now is None:
             return provider_pb2.ReadResponse()
-        now = json.loads(path.read_text())
         changed = {key: now[key] for key in inputs if key in now and now[key] != before.get(key) and key != "metadata"}
         return provider_pb2.ReadResponse(id=request.id, properties=encode(now), inputs=encode({**inputs, **changed}))
 
     @guarded
     def Delete(self, request: Any, context: Any) -> Any:
-        if self._cluster() is None:
+        if not self.reachable():
             if self._switch("deleteUnreachable"):
                 return empty_pb2.Empty()
             raise _unreachable()
-        body = plain(decode(request.properties))
+        self.remove(plain(decode(request.properties)))
+        return empty_pb2.Empty()
+
+    # -- where objects are kept
+
+    def reachable(self) -> bool:
+        """Whether anybody answers at the kubeconfig's address."""
+        return self._cluster() is not None
+
+    def find(self, inputs: Properties) -> Properties | None:
+        """An object as it is now, None where there is none."""
+        path = self._path(inputs)
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def foresee(self, urn: str, inputs: Properties) -> Properties:
+        """What `store` will give back, as far as a preview can know."""
+        return inputs
+
+    def immutable(self, urn: str, inputs: Properties) -> tuple[str, ...]:
+        """The fields that the cluster would not let these inputs change, beside those that are known for the kind."""
+        return ()
+
+    def store(self, urn: str, inputs: Properties) -> Properties:
+        """Make an object as these inputs say, whatever was there."""
+        namespace = inputs["metadata"].get("namespace")
+        if namespace and namespace not in BORN_WITH and not self._namespace(namespace).exists():
+            raise RefusedError(f'namespaces "{namespace}" not found')
+        self._require_definition(inputs)
+        return _stored(self._path(inputs), inputs)
+
+    def remove(self, body: Properties) -> None:
+        """Delete an object with what is in it; nothing where it is gone."""
         self._path(body).unlink(missing_ok=True)
         if body["kind"] == "Namespace":
             for path in self._objects().glob(f"*/*/{body['metadata']['name']}/*.object"):
                 path.unlink()
-        return empty_pb2.Empty()
 
     # -- the cluster
 
@@ -288,9 +314,8 @@ def check_kubeconfig(cloud: Cloud, text: str) -> Body | None:
     if faults:
         raise RefusedError("kubeconfig: " + "; ".join(faults))
     for cluster in cloud.all(CLUSTERS):
-        hosts = {cluster["properties"].get("fqdn"), cluster["properties"].get("privateFQDN")} - {None}
-        if reached["server"] in {f"https://{host}:443" for host in hosts}:
-            if reached.get("certificate-authority-data") != authority(cluster):
+        if reached["server"] in api_server.addresses(cluster):
+            if reached.get("certificate-authority-data") != api_server.authority(cluster):
                 raise RefusedError("x509: certificate signed by unknown authority")
             return cluster
     return None
