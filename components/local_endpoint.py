@@ -33,6 +33,8 @@ class LocalEndpoint(pulumi.ComponentResource):
             version: {**share, "deployment": deployments[version].output("deployment")}
             for version, share in plan.route["versions"].items()
         }
+        # A sample is scored with a token, so its issuer has to be there.
+        issuers = [machine.tokens] if machine.tokens and "token" in plan.route else []
         Route(
             f"{name}.route",
             {
@@ -42,7 +44,7 @@ class LocalEndpoint(pulumi.ComponentResource):
                 "gateway": machine.gateway.output("url"),
                 **{f"{key}Key": value for key, value in self.keys.items()},
             },
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, depends_on=issuers),
         )
         self.register_outputs({})
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.resources import Environment, Gateway, Host, Model
+from components.resources import Environment, Gateway, Host, Model, TokenIssuer
 from tidegate.targets.local import LocalPlan
 
 
@@ -13,6 +13,8 @@ class LocalMachine(pulumi.ComponentResource):
 
     state: pulumi.Output[str]
     gateway: Gateway
+    tokens: TokenIssuer | None = None
+    """Who signs tokens; None where no endpoint takes any."""
     models: Mapping[str, Model]
     environments: Mapping[str, Environment]
 
@@ -23,6 +25,9 @@ class LocalMachine(pulumi.ComponentResource):
         self.gateway = Gateway(
             f"{name}.gateway", {**plan.gateway, "state": self.state}, pulumi.ResourceOptions(parent=self)
         )
+        if plan.tokens:
+            inputs = {**plan.tokens, "state": self.state, "url": self.issuer, "current": True}
+            self.tokens = TokenIssuer(f"{name}.tokens", inputs, pulumi.ResourceOptions(parent=self))
         self.models = {
             model: Model(f"{name}.{model}", {**inputs, "state": self.state}, pulumi.ResourceOptions(parent=self))
             for model, inputs in plan.models.items()
@@ -33,3 +38,8 @@ class LocalMachine(pulumi.ComponentResource):
             for key, inputs in plan.environments.items()
         }
         self.register_outputs({"url": self.gateway.output("url")})
+
+    @property
+    def issuer(self) -> pulumi.Output[str]:
+        """What tokens name as their issuer."""
+        return pulumi.Output.concat(self.gateway.output("url"), "/tokens")

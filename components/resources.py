@@ -73,6 +73,12 @@ class Route(Resource):
     type_name = "tidegate-serving:local:Route"
 
 
+class TokenIssuer(Resource):
+    """The issuer of a local stack's tokens."""
+
+    type_name = "tidegate-serving:local:TokenIssuer"
+
+
 class StoredModel(Resource):
     """One registered model in a store that pods fetch it from."""
 

@@ -21,6 +21,7 @@ from providers.local.gateway import Gateway
 from providers.local.host import Host
 from providers.local.model import Model
 from providers.local.route import Route
+from providers.local.token_issuer import TokenIssuer
 from providers.protocol import Servicer
 
 VERSION = "0.1.0"
@@ -33,7 +34,7 @@ def serve() -> None:
     engine = sys.argv[1] if len(sys.argv) > 1 else ""
     # The engine ends its plugins by SIGINT, each in a process group of its own, once it needs nothing more of them.
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
-    kinds = (ApiKey(), Host(), Gateway(), Model(), Environment(), Deployment(), Route())
+    kinds = (ApiKey(), Host(), Gateway(), Model(), Environment(), Deployment(), Route(), TokenIssuer())
     servicer = Servicer(VERSION, kinds, engine, late_kinds())
     server = grpc.server(ThreadPoolExecutor(max_workers=64), options=[("grpc.max_receive_message_length", 400 << 20)])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)

@@ -55,6 +55,7 @@ class Deployment(Kind):
         "maxConcurrentRequests": INTEGER,
         "maxQueueWaitMs": INTEGER,
         "scoringTimeoutMs": INTEGER,
+        "maxRequestBytes": optional(INTEGER),
         "startupSeconds": INTEGER,
     }
     replace_on = frozenset(inputs) - {"startupSeconds"}
@@ -337,7 +338,7 @@ def _link_models(new: Properties, folder: Path) -> Path:
 
 
 def _settings(new: Properties) -> dict[str, str]:
-    return {
+    settings = {
         "PYTHONUNBUFFERED": "1",
         "SERVICE_NAME": new["endpoint"],
         "SERVICE_VERSION": new["version"],
@@ -345,3 +346,6 @@ def _settings(new: Properties) -> dict[str, str]:
         "TIDEGATE_MAX_CONCURRENT_REQUESTS": str(new["maxConcurrentRequests"]),
         "TIDEGATE_MAX_QUEUE_WAIT_MS": str(new["maxQueueWaitMs"]),
     }
+    if "maxRequestBytes" in new:
+        settings["TIDEGATE_MAX_REQUEST_BYTES"] = str(new["maxRequestBytes"])
+    return settings

@@ -28,11 +28,12 @@ class Admin:
             return False
 
     def versions(self) -> dict[str, str]:
-        """The `version_info` in effect of listeners (`lds`), clusters (`cds`) and routes (`rds`)."""
+        """The `version_info` in effect of listeners (`lds`), clusters (`cds`), routes (`rds`) and tokens (`ecds`)."""
         names = {
             "listener_manager.lds.version_text": "lds",
             "cluster_manager.cds.version_text": "cds",
             "http.scoring.rds.endpoints.version_text": "rds",
+            "extension_config_discovery.http_filter.envoy.filters.http.jwt_authn.version_text": "ecds",
         }
         return {names[stat]: str(value) for stat, value in self._stats("type=TextReadouts").items() if stat in names}
 

@@ -39,25 +39,25 @@ class Answer:
 
 
 def score_sample(
-    gateway: str, endpoint: str, version: str, *, key: str | None, sample: bytes, timeout_s: float
+    gateway: str, endpoint: str, version: str, *, bearer: str | None, sample: bytes, timeout_s: float
 ) -> Answer:
     """Send a sample to one version through the gateway, as a client that names the version would."""
     deadline = time.monotonic() + _EFFECT_S
     while True:
-        answer, answered_by = _score_once(gateway, endpoint, version, key=key, sample=sample, timeout_s=timeout_s)
+        answer, answered_by = _score_once(gateway, endpoint, version, bearer=bearer, sample=sample, timeout_s=timeout_s)
         if answered_by == version or time.monotonic() > deadline:
             return answer
         time.sleep(0.02)
 
 
 def _score_once(
-    gateway: str, endpoint: str, version: str, *, key: str | None, sample: bytes, timeout_s: float
+    gateway: str, endpoint: str, version: str, *, bearer: str | None, sample: bytes, timeout_s: float
 ) -> tuple[Answer, str]:
     where = urlsplit(gateway)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=timeout_s)
     headers = {"Content-Type": "application/json", VERSION_HEADERS[0]: version}
-    if key is not None:
-        headers["Authorization"] = f"Bearer {key}"
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer}"
     try:
         connection.request("POST", f"/{endpoint}/score", sample, headers)
         response = connection.getresponse()

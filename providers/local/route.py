@@ -3,23 +3,40 @@
 from pathlib import Path
 from typing import ClassVar
 
-from providers.kind import INTEGER, TEXT, TEXT_MAP, Call, Failure, Form, Kind, OperationError, Properties, optional
+from providers.kind import (
+    INTEGER,
+    TEXT,
+    TEXT_MAP,
+    TEXTS,
+    Call,
+    Failure,
+    Form,
+    Kind,
+    OperationError,
+    Properties,
+    optional,
+)
 from providers.local.deployment import log_tail, remove_retired
 from providers.local.layout import Layout
 from providers.local.probe import score_sample
 from providers.local.xds import Xds
-from tidegate.targets.envoy import RoutePlan
+from tidegate.targets.envoy import RoutePlan, ShadowPlan
+from tidegate.targets.local_tokens import mint
 
+_TOKEN = Form(dict, required=False, fields={"audiences": TEXTS, "role": TEXT})
 _VERSION = Form(
     dict,
     fields={
         "percent": INTEGER,
+        "shadow": optional(INTEGER),
         "deployment": TEXT,
         "timeoutMs": INTEGER,
         "description": optional(TEXT),
         "tags": optional(TEXT_MAP),
     },
 )
+
+_SAMPLE_TOKEN_S = 300
 
 
 class Route(Kind):
@@ -37,6 +54,9 @@ class Route(Kind):
         "auth": TEXT,
         "primaryKey": optional(TEXT),
         "secondaryKey": optional(TEXT),
+        "token": _TOKEN,
+        "attempts": optional(INTEGER),
+        "maxRequestBytes": optional(INTEGER),
         "default": TEXT,
         "control": optional(TEXT),
         "versions": Form(dict, items=_VERSION),
@@ -50,20 +70,19 @@ class Route(Kind):
     refresh_before_update = True
 
     def check(self, old: Properties, new: Properties) -> list[Failure]:
-        """The percents sum to 100, the default exists, keys are there exactly where they are checked."""
+        """The percents sum to 100, the default exists, keys and tokens are there exactly where they are checked."""
         found: list[Failure] = []
         percents = {name: version["percent"] for name, version in new["versions"].items()}
         if sum(percents.values()) != 100 or min(percents.values(), default=0) < 0:
             found.append(Failure("versions", f"the percents {percents} do not sum to 100"))
         if new["default"] not in percents:
             found.append(Failure("default", f"{new['default']!r} is not one of the versions {sorted(percents)}"))
-        if new["auth"] not in ("key", "none"):
-            found.append(Failure("auth", f"{new['auth']!r} is neither 'key' nor 'none'"))
-        for name in ("primaryKey", "secondaryKey"):
-            if (new["auth"] == "key") != (name in new):
-                found.append(
-                    Failure(name, f"{'missing' if new['auth'] == 'key' else 'given'} although auth is {new['auth']!r}")
-                )
+        if new["auth"] not in ("key", "token", "none"):
+            found.append(Failure("auth", f"{new['auth']!r} is none of 'key', 'token' and 'none'"))
+        for name, needed_by in (("primaryKey", "key"), ("secondaryKey", "key"), ("token", "token")):
+            if (new["auth"] == needed_by) != (name in new):
+                said = "missing" if new["auth"] == needed_by else "given"
+                found.append(Failure(name, f"{said} although auth is {new['auth']!r}"))
         return found
 
     def notices(self, old: Properties, new: Properties) -> list[str]:
@@ -72,7 +91,8 @@ class Route(Kind):
         if old and old["default"] != new["default"] and old["default"] not in new["versions"]:
             found.append(f"version {old['default']} was the default and goes; {new['default']} is the default now")
         if old.get("auth") == "key" and new["auth"] != "key":
-            found.append(f"endpoint {new['endpoint']} asks for no key any more; auth: key again will make new keys")
+            instead = "for tokens instead of keys" if new["auth"] == "token" else "for no key any more"
+            found.append(f"endpoint {new['endpoint']} asks {instead}; auth: key again will make new keys")
         return found
 
     def create(self, call: Call, new: Properties) -> tuple[str, Properties]:
@@ -135,6 +155,19 @@ def _plan(new: Properties) -> RoutePlan:
     }
     if new["auth"] == "key":
         plan["keys"] = {"primary": new["primaryKey"], "secondary": new["secondaryKey"]}
+    if new["auth"] == "token":
+        plan["token"] = {"audiences": new["token"]["audiences"], "role": new["token"]["role"]}
+    shadows: list[ShadowPlan] = [
+        {"cluster": version["deployment"], "percent": version["shadow"]}
+        for _, version in sorted(new["versions"].items())
+        if version.get("shadow")
+    ]
+    if shadows:
+        plan["shadows"] = shadows
+    if "attempts" in new:
+        plan["attempts"] = new["attempts"]
+    if "maxRequestBytes" in new:
+        plan["max_request_bytes"] = new["maxRequestBytes"]
     return plan
 
 
@@ -153,9 +186,9 @@ def _require_score(call: Call, layout: Layout, new: Properties, interim: RoutePl
         sample = Path(new["sample"]).read_bytes()
     except OSError as error:
         raise OperationError(f"the sample {new['sample']} cannot be read: {error.strerror}") from error
-    key = interim.get("keys", {}).get("primary")
     timeout_s = version["timeout_ms"] / 1000 + 2
-    answer = score_sample(new["gateway"], new["endpoint"], name, key=key, sample=sample, timeout_s=timeout_s)
+    bearer = _bearer(layout, interim)
+    answer = score_sample(new["gateway"], new["endpoint"], name, bearer=bearer, sample=sample, timeout_s=timeout_s)
     if not answer.ok:
         raise OperationError(
             f"version {name} of endpoint {new['endpoint']} did not score the sample {new['sample']}: "
@@ -163,6 +196,14 @@ def _require_score(call: Call, layout: Layout, new: Properties, interim: RoutePl
             "weights and versions are as they were; the version's last log lines:\n"
             + log_tail(layout, version["cluster"])
         )
+
+
+def _bearer(layout: Layout, plan: RoutePlan) -> str | None:
+    """What the routes of `plan` take from the one who scores a sample."""
+    if token := plan.get("token"):
+        minted = mint(layout.state, token["audiences"][0], [token["role"]], lifetime_s=_SAMPLE_TOKEN_S)
+        return minted.text if minted else None
+    return plan.get("keys", {}).get("primary")
 
 
 def _let_go(call: Call, layout: Layout, old: RoutePlan | None, plan: RoutePlan | None) -> None:

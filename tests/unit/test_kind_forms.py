@@ -145,7 +145,9 @@ def route(**changes: Any) -> list[str]:
 def test_what_a_route_refuses() -> None:
     assert route() == []
     assert route(default="three") == ["default"]
-    assert route(auth="token") == ["auth", "primaryKey", "secondaryKey"]
+    assert route(auth="nobody") == ["auth", "primaryKey", "secondaryKey"]
+    assert route(auth="token") == ["primaryKey", "secondaryKey", "token"]
+    assert route(token={"audiences": ["a"], "role": "r"}) == ["token"]
     assert route(auth="none") == ["primaryKey", "secondaryKey"]
     assert route(auth="none", primaryKey=None, secondaryKey=None) == []
     assert route(secondaryKey=None) == ["secondaryKey"]

@@ -10,7 +10,8 @@ import pytest
 from providers.kind import OperationError
 from providers.local.layout import Layout
 from providers.local.xds import Xds
-from tidegate.targets.envoy import ClusterPlan, RoutePlan
+from tidegate.targets.envoy import ClusterPlan, IssuerPlan, RoutePlan
+from tidegate.targets.local_tokens import Issuer
 
 
 @pytest.fixture
@@ -59,7 +60,8 @@ def routed_paths(layout: Layout) -> set[str]:
 
 
 def test_every_part_is_in_the_files_that_envoy_watches(layout: Layout, xds: Xds) -> None:
-    assert set(files(layout)) == {f"{name}.json" for name in ("lds", "cds", "rds", "listeners", "clusters", "routes")}
+    names = ("lds", "cds", "rds", "ecds", "listeners", "clusters", "routes")
+    assert set(files(layout)) == {f"{name}.json" for name in names}
     assert clusters(layout) == ["a", "b"]
     assert {"/a/score", "/b/score", "/api/v1/service/a/score"} <= routed_paths(layout)
     (listener,) = json.loads((layout.gateway / "lds.json").read_text())["resources"]
@@ -144,3 +146,96 @@ def test_the_files_are_composed_again_from_the_parts(layout: Layout, xds: Xds) -
     xds.compose()
     assert json.loads((layout.gateway / "lds.json").read_text())["resources"] == []
     assert files(layout)["rds.json"] == before["rds.json"]
+
+
+# -- tokens
+
+ISSUER: IssuerPlan = {"url": "http://127.0.0.1:8080/tokens", "keys": Issuer.new("", 1).public_keys()}
+
+
+def with_tokens(endpoint: str, audience: str, role: str = "Score.Invoke") -> RoutePlan:
+    plan: Any = route(endpoint)
+    del plan["keys"]
+    return plan | {"token": {"audiences": [audience], "role": role}}
+
+
+def checks(layout: Layout) -> dict[str, Any]:
+    (resource,) = json.loads((layout.gateway / "ecds.json").read_text())["resources"]
+    return resource["typed_config"]
+
+
+def required(layout: Layout, endpoint: str) -> set[str]:
+    """The checks that an endpoint's routes name; "" for a route that names none."""
+    (configuration,) = json.loads((layout.gateway / "rds.json").read_text())["resources"]
+    routes = configuration["virtual_hosts"][0]["routes"]
+    own = [each for each in routes if each["match"].get("path", "").startswith(f"/{endpoint}/")]
+    filters = [each["typed_per_filter_config"] for each in own]
+    return {each.get("envoy.filters.http.jwt_authn", {}).get("requirement_name", "") for each in filters}
+
+
+def test_every_route_of_an_endpoint_names_its_check_and_each_check_is_there_once(layout: Layout, xds: Xds) -> None:
+    xds.put_issuer(ISSUER)
+    xds.put_route(with_tokens("a", "app-1"))
+    xds.put_route(with_tokens("b", "app-1", "Other.Role"))
+    (name,) = required(layout, "a")
+    assert name and required(layout, "b") == {name}
+    assert checks(layout)["providers"].keys() == checks(layout)["requirement_map"].keys() == {name}
+    assert checks(layout)["providers"][name]["audiences"] == ["app-1"]
+
+
+def test_another_audience_is_another_check_and_the_one_before_goes_after_the_routes(
+    layout: Layout, xds: Xds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    xds.put_issuer(ISSUER)
+    xds.put_route(with_tokens("a", "app-1"))
+    before = required(layout, "a")
+    there: list[bool] = []
+    move = Xds._move
+
+    def watched(self: Xds, kind: str, parts: dict[str, Any]) -> str:
+        version = move(self, kind, parts)
+        there.append(required(layout, "a") <= checks(layout)["providers"].keys())
+        return version
+
+    monkeypatch.setattr(Xds, "_move", watched)
+    xds.put_route(with_tokens("a", "app-2"))
+    assert there == [True, True, True], "at every moment the check that routes name is there"
+    assert required(layout, "a") != before
+    assert checks(layout)["providers"].keys() == required(layout, "a")
+    xds.put_route(route("a"))
+    assert required(layout, "a") == {""}
+    assert checks(layout)["providers"] == {}
+
+
+def test_without_an_issuer_a_route_still_names_a_check_that_nobody_passes(layout: Layout, xds: Xds) -> None:
+    xds.put_issuer(ISSUER)
+    xds.put_route(with_tokens("a", "app-1"))
+    xds.drop_issuer()
+    assert "providers" not in checks(layout)
+    assert "" not in required(layout, "a")
+    assert xds.issuer() is None
+
+
+def test_the_listener_of_an_earlier_release_is_renewed_before_tokens_are_taken(layout: Layout, xds: Xds) -> None:
+    lds = layout.gateway / "lds.json"
+    whole = json.loads(lds.read_text())
+    (listener,) = whole["resources"]
+    filters = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    filters[:] = [each for each in filters if "jwt" not in each["name"]]
+    lds.write_text(json.dumps(whole | {"version_info": "earlier"}))
+    xds.put_issuer(ISSUER)
+    assert "envoy.filters.http.jwt_authn" in lds.read_text()
+
+
+def test_tokens_are_forgotten_by_one_thread_while_another_begins_to_take_them(layout: Layout, xds: Xds) -> None:
+    xds.put_issuer(ISSUER)
+
+    def swing(name: str) -> None:
+        for number in range(3):
+            Xds(layout).put_route(with_tokens(name, f"{name}-{number}"))
+            Xds(layout).put_route(route(name))
+        Xds(layout).put_route(with_tokens(name, name))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(swing, ("a", "b")))
+    assert required(layout, "a") | required(layout, "b") == checks(layout)["providers"].keys()

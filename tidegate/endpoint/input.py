@@ -134,6 +134,9 @@ class GatewayInput(Input):
 
     address: str | None = Field(None, description="Default 127.0.0.1: this machine only.")
     port: Port | None = Field(None, description="Default 8080.")
+    token_rotation: Count | None = Field(
+        None, description="Raising it makes the local issuer of tokens sign with a new key; default 1."
+    )
 
 
 class GivenKeysInput(Input):

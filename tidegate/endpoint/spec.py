@@ -14,6 +14,8 @@ Auth = Literal["key", "token", "none"]
 """Who may call: holders of one of two keys, holders of a token, or everybody."""
 Delivery = Literal["baked", "fetched"]
 """How code and models reach a pod: in a layer of the image, or from the model store when it starts."""
+DEFAULT_REQUEST_MB = 100
+"""Azure ML v1's payload limit."""
 
 
 class _Spec(BaseModel):
@@ -21,10 +23,12 @@ class _Spec(BaseModel):
 
 
 class GatewaySpec(_Spec):
-    """Where the gateway of a local environment listens."""
+    """Where the gateway of a local environment listens, and what it takes."""
 
     address: str = "127.0.0.1"
     port: int = 8080
+    token_rotation: int = 1
+    """A higher number than before makes the issuer of tokens sign with a new key."""
 
 
 class TokenSpec(_Spec):
@@ -202,7 +206,7 @@ class EndpointSpec(_Spec):
     identity_client_id: str = ""
     """The client id of a managed identity that exists, for the pods; empty where one is made when needed."""
     retry: RetrySpec | None = None
-    max_request_mb: int = 100
+    max_request_mb: int = DEFAULT_REQUEST_MB
     """The largest request body in MB (2**20 bytes); a larger one is answered 413."""
     tags: Mapping[str, str] = {}
     description: str = ""

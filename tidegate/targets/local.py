@@ -13,7 +13,7 @@ from typing import Any
 from tidegate.cache import cache_folder
 from tidegate.config import Environment
 from tidegate.endpoint.keys import plan_keys
-from tidegate.endpoint.spec import EndpointSpec, VersionSpec
+from tidegate.endpoint.spec import DEFAULT_REQUEST_MB, EndpointSpec, VersionSpec
 from tidegate.image.inputs import ImageInputs, image_inputs
 from tidegate.image.lock import FILE, Lock, read
 from tidegate.image.record import Record, record
@@ -57,6 +57,8 @@ class LocalPlan:
 
     host: Inputs
     gateway: Inputs
+    tokens: Inputs | None
+    """The issuer of tokens; None where no endpoint takes any."""
     models: Mapping[str, Inputs]
     environments: Mapping[str, Inputs]
     endpoints: tuple[EndpointPlan, ...]
@@ -70,10 +72,15 @@ def plan_local(environment: Environment, *, root: Path) -> LocalPlan:
     return LocalPlan(
         host={"state": str(state_folder(root, environment.stack))},
         gateway={"address": environment.gateway.address, "port": environment.gateway.port},
+        tokens={"rotation": environment.gateway.token_rotation} if _takes_tokens(environment) else None,
         models=models,
         environments=environments.inputs,
         endpoints=endpoints,
     )
+
+
+def _takes_tokens(environment: Environment) -> bool:
+    return any(endpoint.auth == "token" for endpoint in environment.endpoints)
 
 
 class _Environments:
@@ -116,6 +123,12 @@ def _endpoint(endpoint: EndpointSpec, environments: _Environments, models: Mappi
         "default": endpoint.default,
         "versions": {version.name: _share(version, endpoint.percents) for version in endpoint.versions},
     }
+    if endpoint.token:
+        route["token"] = {"audiences": list(endpoint.token.audiences), "role": endpoint.token.role}
+    if endpoint.retry:
+        route["attempts"] = endpoint.retry.attempts
+    if endpoint.max_request_mb != DEFAULT_REQUEST_MB:
+        route["maxRequestBytes"] = endpoint.max_request_mb << 20
     if endpoint.control:
         route["control"] = endpoint.control
     if endpoint.sample:
@@ -134,13 +147,15 @@ def _endpoint(endpoint: EndpointSpec, environments: _Environments, models: Mappi
 def _share(version: VersionSpec, percents: Mapping[str, int]) -> Inputs:
     longest_ms = version.deployment.scoring_timeout_ms + version.deployment.max_queue_wait_ms
     share: Inputs = {"percent": percents[version.name], "timeoutMs": longest_ms}
+    if version.shadow:
+        share["shadow"] = version.shadow
     return share | _described(version.description, version.tags)
 
 
 def _deployment(
     endpoint: EndpointSpec, version: VersionSpec, environments: _Environments, models: Mapping[str, Inputs]
 ) -> DeploymentPlan:
-    inference, deployment = version.inference, version.deployment
+    inference, deployment = version.built_from, version.deployment
     source = take_snapshot(inference.source, cache=cache_folder(os.environ))
     inputs: Inputs = {
         "endpoint": endpoint.name,
@@ -155,6 +170,8 @@ def _deployment(
         "scoringTimeoutMs": deployment.scoring_timeout_ms,
         "startupSeconds": deployment.liveness.initial_delay_s,
     }
+    if endpoint.max_request_mb > DEFAULT_REQUEST_MB:  # a smaller limit is the gateway's alone, and restarts nothing
+        inputs["maxRequestBytes"] = endpoint.max_request_mb << 20
     of_image = environments.add(version)
     digests = {str(model): models[str(model)]["content"] for model in version.models}
     return DeploymentPlan(
