@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.azure import argument
 
@@ -26,16 +25,29 @@ _MODULES: Mapping[str, str] = {
 """Kubernetes' own API groups and their modules in the SDK; everything else is a custom resource."""
 
 
+class CustomObject(pulumi.CustomResource):
+    """An object of a kind that a CustomResourceDefinition brings."""
+
+    def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        # What is asked for as an output has to be named, with or without a value.
+        properties = {**manifest, "status": None}
+        super().__init__(f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}", name, properties, opts)
+
+    @property
+    def status(self) -> pulumi.Output[Any]:
+        """What its controller says of it; None where nobody waited for it."""
+        return pulumi.get(self, "status")
+
+
 def register_manifest(name: str, manifest: Mapping[str, Any], options: pulumi.ResourceOptions) -> pulumi.CustomResource:
     """Register an object of a cluster under `name`. Values that are only known later may stand anywhere in it.
 
     Nested dictionaries go as they are: the SDK passes Kubernetes' names through.
     """
-    version, kind = manifest["apiVersion"], manifest["kind"]
-    fields = {argument(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
-    own = _class(version, kind)
+    own = _class(manifest["apiVersion"], manifest["kind"])
     if own is None:
-        return CustomResource(name, api_version=version, kind=kind, opts=options, **fields)
+        return CustomObject(name, manifest, options)
+    fields = {argument(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
     return own(name, opts=options, **fields)
 
 

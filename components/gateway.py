@@ -1,0 +1,88 @@
+"""The gateway of a cluster: Envoy Gateway, its proxies and their load balancer, and the listeners."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
+
+from components.cluster_objects import ClusterObjects
+from components.manifest import CustomObject, register_manifest
+from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
+from tidegate.gateway.bundles import read_bundle
+from tidegate.gateway.missing import explain_missing
+from tidegate.gateway.names import Manifest
+from tidegate.gateway.plan import GatewayPlan
+
+
+class Gateway(pulumi.ComponentResource):
+    """A gateway as it was planned, in the cluster of `objects`."""
+
+    ready: list[pulumi.Resource]
+    """What a request through the gateway needs to be there."""
+    address: pulumi.Output[str]
+    """Where it is reached: `https://<host>`, or without TLS `http://<the load balancer's address>`."""
+
+    def __init__(
+        self, name: str, objects: ClusterObjects, plan: GatewayPlan, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("tidegate:azure:Gateway", name, None, opts)
+        self._name, self._objects = name, objects
+        namespace = objects.namespace(GATEWAY_NAMESPACE, pod_security="baseline")
+        installed = self._install(plan)
+        front = [namespace, *installed, *([objects.certificate] if objects.certificate else [])]
+        gateway_class = self._register(plan.gateway_class, front, hooks=self._explain(plan))
+        settings = self._register_all((plan.proxies, *plan.policies), [*front, gateway_class])
+        gateway = self._register(plan.gateway, [*front, *settings])
+        self.ready = [gateway]
+        if plan.issuer and plan.certificate:
+            issuer = self._register(plan.issuer, self.ready)
+            self.ready = [self._register(plan.certificate, [issuer, *self.ready])]
+        self.address = _address(plan, gateway)
+        self.register_outputs({"address": self.address})
+
+    def _install(self, plan: GatewayPlan) -> list[pulumi.Resource]:
+        """Register the bundles, each stage after the one before; returns the last one."""
+        last = [self._objects.namespace(name, pod_security="restricted") for name in plan.namespaces]
+        for name in plan.bundles:
+            for stage in read_bundle(name).stages:
+                last = self._register_all(stage, last)
+        return last
+
+    def _register_all(self, manifests: Sequence[Manifest], after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        return [self._register(each, after) for each in manifests]
+
+    def _register(
+        self,
+        manifest: Manifest,
+        after: Sequence[pulumi.Resource],
+        hooks: pulumi.ResourceHookBinding | None = None,
+    ) -> pulumi.CustomResource:
+        metadata: Mapping[str, Any] = manifest["metadata"]
+        place = ".".join(filter(None, (self._name, metadata.get("namespace"), metadata["name"])))
+        options = self._objects.options(self, *after)
+        if hooks is not None:
+            options.hooks = hooks
+        return register_manifest(place, manifest, options)
+
+    def _explain(self, plan: GatewayPlan) -> pulumi.ResourceHookBinding | None:
+        """Have a part that somebody else was to install, and did not, named with the way to it."""
+        if not plan.installed or isinstance(get_monitor(), MockMonitor):
+            return None
+
+        def explain(failed: pulumi.ErrorHookArgs) -> bool:
+            text = explain_missing(plan.installed, failed.errors)
+            if text is not None:
+                pulumi.log.error(f"cluster {self._name}: {text}", self)
+            return False
+
+        return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{self._name}.gateway.missing", explain)])
+
+
+def _address(plan: GatewayPlan, gateway: pulumi.CustomResource) -> pulumi.Output[str]:
+    if plan.host:
+        return pulumi.Output.from_input(f"{'https' if plan.tls else 'http'}://{plan.host}")
+    if not isinstance(gateway, CustomObject):
+        raise TypeError("a Gateway is a custom object")
+    return gateway.status.apply(lambda status: f"http://{status['addresses'][0]['value']}")
