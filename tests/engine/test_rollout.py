@@ -50,7 +50,7 @@ def test_an_endpoint_from_nothing_to_three_versions_and_back(stack):
     preview = stack.preview().require().output
     assert "percent: 80 => 50" in preview
     assert "percent: 20 => 50" in preview
-    assert "~ 1 to update" in preview
+    assert "~ 2 to update" in preview
     stack.up().require()
     assert p_value(answered(client, 1000), {"one": 50, "two": 50}) > 1e-6
     assert stack.pids("tidegate_runtime") == before
