@@ -1,7 +1,9 @@
 """A stack on Azure: resource groups, clusters, and what stands beside them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_azure_native as azure_native
@@ -14,18 +16,20 @@ from components.cluster_network import ClusterNetwork
 from components.cluster_objects import ClusterObjects
 from components.registry import Registry, RegistryEndpoint
 from components.workspace import WorkspaceCompute
+from stacks.outputs import Described
+from stacks.used_cluster import UsedCluster
 from tidegate.cluster.naming import owner_mark
 from tidegate.cluster.plan.access import front_subnet
 from tidegate.cluster.plan.objects import needs_objects
 from tidegate.cluster.spec import AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
 from tidegate.config import Environment
+from tidegate.endpoint.spec import EndpointSpec
 from tidegate.findings import ConfigError
 from tidegate.image.artifacts import ArtifactPlan, plan_artifacts
 
 if TYPE_CHECKING:  # a stack without endpoints does without the builder's SDK
     from components.artifacts import Artifacts
-
-Described = dict[str, Any]
+    from stacks.serving import ClusterServing
 
 
 def deploy(environment: Environment, root: Path) -> None:
@@ -39,17 +43,33 @@ def deploy(environment: Environment, root: Path) -> None:
     artifacts = platform.artifacts(plan, root) if plan else None
     clusters: dict[str, Described] = {}
     kubeconfigs: dict[str, pulumi.Output[str]] = {}
+    serving: list[ClusterServing] = []
     for spec in azure.clusters:
-        used = platform.attached(spec) if isinstance(spec, AttachedClusterSpec) else platform.made(spec)
-        clusters[spec.name], kubeconfigs[spec.name] = used
+        described, used = platform.attached(spec) if isinstance(spec, AttachedClusterSpec) else platform.made(spec)
+        clusters[spec.name], kubeconfigs[spec.name] = described, used.access.kubeconfig
+        endpoints = [endpoint for endpoint in environment.endpoints if endpoint.cluster == spec.name]
+        needed = isinstance(spec, ClusterSpec) and needs_objects(spec)
+        objects = ClusterObjects(spec.name, spec, used.access) if needed or endpoints else None
+        if objects and endpoints and artifacts:
+            serving.append(_serve(used, objects, endpoints, artifacts))
     pulumi.export("clusters", clusters)
     if platform.registry:
         described = {"id": platform.registry.registry_id, "loginServer": platform.registry.login_server}
         pulumi.export("registry", described)
     if artifacts:
-        artifacts.export(after=[])
+        artifacts.export(after=[resource for each in serving for resource in each.rolled_out])
+        pulumi.export("endpoints", {name: each for one in serving for name, each in one.described.items()})
+        pulumi.export("keys", pulumi.Output.secret({name: keys for one in serving for name, keys in one.keys.items()}))
     # One secret value, so that `pulumi stack output` can show everything else.
     pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
+
+
+def _serve(
+    used: UsedCluster, objects: ClusterObjects, endpoints: Sequence[EndpointSpec], artifacts: "Artifacts"
+) -> "ClusterServing":
+    from stacks.serving import ClusterServing  # noqa: PLC0415 (a stack without endpoints does without)
+
+    return ClusterServing(used, objects, endpoints, artifacts)
 
 
 class _Platform:
@@ -77,8 +97,8 @@ class _Platform:
         after = self._after(store.resource_group) if store else []
         return Artifacts("images", self._azure, plan, root=root, registry=self.registry, after=after)
 
-    def made(self, spec: ClusterSpec) -> tuple[Described, pulumi.Output[str]]:
-        """A cluster made here: what the stack says of it, and its kubeconfig."""
+    def made(self, spec: ClusterSpec) -> tuple[Described, UsedCluster]:
+        """A cluster made here: what the stack says of it, and what its endpoints need."""
         after = self._after(spec.resource_group)
         network = ClusterNetwork(spec.name, spec, after=after) if spec.network.place else None
         if network and self.registry and self.registry.needs_endpoint and "endpoints" in network.subnets:
@@ -107,14 +127,14 @@ class _Platform:
             "nodeResourceGroup": facts.node_resource_group,
             "kubernetesVersion": facts.current_kubernetes_version,
         }
+        used = UsedCluster(spec, cluster.access, cluster.oidc_issuer)
         if spec.monitoring.prometheus:
             metrics = ClusterMetrics(spec.name, cluster, after=after)
             described["prometheusQueryEndpoint"] = metrics.query_endpoint
             described["kedaClientId"] = metrics.keda_client_id
+            used = replace(used, query_endpoint=metrics.query_endpoint, keda_client_id=metrics.keda_client_id)
         if spec.monitoring.container_insights:
             ClusterLogs(spec.name, cluster)
-        if needs_objects(spec):
-            ClusterObjects(spec.name, spec, cluster.access)
         if self._azure.workspace:
             front = front_subnet(spec)
             WorkspaceCompute(
@@ -127,10 +147,10 @@ class _Platform:
                 front_subnet=network.subnets[front] if network and front else None,
                 subscription_id=self._subscription,
             )
-        return described, cluster.kubeconfig
+        return described, used
 
-    def attached(self, spec: AttachedClusterSpec) -> tuple[Described, pulumi.Output[str]]:
-        """A cluster that exists: what the stack says of it, and its kubeconfig."""
+    def attached(self, spec: AttachedClusterSpec) -> tuple[Described, UsedCluster]:
+        """A cluster that exists: what the stack says of it, and what its endpoints need."""
         cluster = AttachedCluster(
             spec.name,
             spec,
@@ -161,7 +181,7 @@ class _Platform:
             "nodeResourceGroup": facts.output("nodeResourceGroup"),
             "kubernetesVersion": facts.output("kubernetesVersion"),
         }
-        return described, cluster.kubeconfig
+        return described, UsedCluster(spec, cluster.access, facts.output("oidcIssuer"))
 
     def _admitted(self) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
         """The workspace's addresses, and what each cluster has to let in. Raises ConfigError."""

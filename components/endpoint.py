@@ -1,0 +1,150 @@
+"""An endpoint on a cluster."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.artifacts import VersionArtifacts
+from components.cluster_access import ClusterAccess
+from components.cluster_objects import ClusterObjects
+from components.endpoint_identity import EndpointIdentity
+from components.gateway import Gateway
+from components.keys import register_keys
+from components.manifest import register_manifest
+from components.resources import Rollout, Serving
+from tidegate.endpoint.keys import plan_keys
+from tidegate.endpoint.spec import EndpointSpec
+from tidegate.report.record import serving_record
+from tidegate.targets.kubernetes import ClusterFacts, EndpointPlan, Manifest, VersionPlan
+from tidegate.targets.kubernetes.rollout import plan_rollout
+
+_INSTALLED = ("gateway.networking.k8s.io", "gateway.envoyproxy.io", "keda.sh")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The cluster that an endpoint lives on."""
+
+    facts: ClusterFacts
+    objects: ClusterObjects
+    gateway: Gateway
+    access: ClusterAccess
+    query_endpoint: pulumi.Input[str] | None = None
+    """Where the autoscaler asks for metrics; None where replicas follow the CPU."""
+    keda_client_id: pulumi.Input[str] | None = None
+    """Who the autoscaler is when it asks."""
+
+
+class Endpoint(pulumi.ComponentResource):
+    """The keys of an endpoint, the pods of its versions, and its routes through the gateway.
+
+    In this order: the pods, and the routes by which a header reaches them; each version ready and its sample scored;
+    the split. What goes, goes in reverse: first its share, then its pods once nothing is in flight.
+
+    `artifacts` are by version; `identity` is who the pods are to Azure, None where they ask it for nothing.
+    """
+
+    keys: Mapping[str, pulumi.Output[str]]
+    """By name, secret; empty where nobody is asked for one."""
+    rolled_out: Sequence[pulumi.Resource]
+    """What waits until each version serves."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: EndpointSpec,
+        plan: EndpointPlan,
+        place: Place,
+        artifacts: Mapping[str, VersionArtifacts],
+        *,
+        identity: EndpointIdentity | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("tidegate:azure:Endpoint", name, None, opts)
+        self._name, self._spec, self._plan, self._place = name, spec, plan, place
+        self._namespace = place.objects.namespace(plan.namespace_name, pod_security="restricted")
+        record = serving_record(
+            spec,
+            {version: each.contents for version, each in artifacts.items()},
+            strategies={version: f"{each.strategy}: {each.strategy_reason}" for version, each in plan.versions.items()},
+        )
+        Serving(f"{name}.serving", record, pulumi.ResourceOptions(parent=self))
+        self.keys = register_keys(name, plan_keys(spec), self)
+        guarded = self._register_guards()
+        account = self._account(identity)
+        deployments = {
+            version: self._register_version(each, artifacts[version], account)
+            for version, each in plan.versions.items()
+        }
+        by_header = [self._object(route, *guarded, *deployments.values()) for route in plan.header_routes]
+        self.rolled_out = [
+            self._rollout(version, deployments[version], artifacts[version], by_header) for version in plan.versions
+        ]
+        self._object(plan.split, *guarded, *self.rolled_out)
+        self.register_outputs({})
+
+    def _register_guards(self) -> list[pulumi.Resource]:
+        """Who may call, and within which bounds: there before the first route, and gone after the last one."""
+        plan = self._plan
+        manifests = [*plan.filters, *plan.traffic_policies, *plan.network_policies]
+        guards: list[pulumi.Resource] = [self._object(manifest) for manifest in manifests]
+        if plan.security_policy is None:
+            return guards
+        secrets: list[pulumi.Resource] = []
+        if self.keys:
+            values = {key: value.apply(_base64) for key, value in self.keys.items()}
+            secrets = [self._object(plan.keys(values=values))]
+        return [*guards, self._object(plan.security_policy, *secrets)]
+
+    def _account(self, identity: EndpointIdentity | None) -> list[pulumi.Resource]:
+        client_id = self._spec.identity_client_id or (identity.client_id if identity else None)
+        account = self._object(self._plan.service_account(client_id=client_id or None))
+        return [account, *([identity.ready] if identity else [])]
+
+    def _register_version(
+        self, plan: VersionPlan, artifacts: VersionArtifacts, account: Sequence[pulumi.Resource]
+    ) -> pulumi.Resource:
+        service = self._object(plan.service)
+        manifest = plan.deployment(image=artifacts.image, content=artifacts.content)
+        deployment = self._object(manifest, *account, service)
+        beside = [plan.disruption_budget] if plan.disruption_budget else []
+        place = self._place
+        scaler = plan.scaler(query_endpoint=place.query_endpoint, client_id=place.keda_client_id)
+        for each in (*beside, *scaler):
+            self._object(each, deployment)
+        return deployment
+
+    def _rollout(
+        self,
+        version: str,
+        deployment: pulumi.Resource,
+        artifacts: VersionArtifacts,
+        routes: Sequence[pulumi.Resource],
+    ) -> Rollout:
+        inputs = {
+            **plan_rollout(self._spec, self._plan.versions[version], self._place.facts),
+            "kubeconfig": self._place.access.kubeconfig,
+            "image": artifacts.image,
+        }
+        if "sample" in inputs and self.keys:
+            inputs["sample"] = {**inputs["sample"], "key": self.keys["primary"]}
+        options = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[deployment, *routes],
+            additional_secret_outputs=["kubeconfig", "sample"],
+            deleted_with=self._place.access.cluster,
+        )
+        return Rollout(f"{self._name}.{version}", inputs, options)
+
+    def _object(self, manifest: Manifest, *after: pulumi.Resource) -> pulumi.CustomResource:
+        group = manifest["apiVersion"].partition("/")[0]
+        # Kinds that come with the gateway, and those of KEDA with what is installed beside it.
+        ready = self._place.gateway.ready if group in _INSTALLED else []
+        options = self._place.objects.options(self, self._namespace, *ready, *after)
+        return register_manifest(f"{self._name}.{manifest['metadata']['name']}", manifest, options)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
