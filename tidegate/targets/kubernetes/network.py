@@ -1,18 +1,15 @@
 """Who may connect to an endpoint's pods: the gateway to score, Prometheus to read metrics, nobody else."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
 from tidegate.endpoint.spec import EndpointSpec
+from tidegate.gateway.names import CONTROLLER_NAMESPACE, PROXY
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import Manifest, labels, manifest, metadata, selector
 from tidegate.targets.kubernetes.names import object_name
-from tidegate.targets.kubernetes.routes import GATEWAY
 
 Json = dict[str, Any]
-
-PROXIES = "envoy-gateway-system"
-"""The namespace in which Envoy Gateway runs the proxies of all gateways."""
 
 
 def plan_network_policies(endpoint: EndpointSpec, cluster: ClusterFacts) -> tuple[Manifest, ...]:
@@ -20,10 +17,6 @@ def plan_network_policies(endpoint: EndpointSpec, cluster: ClusterFacts) -> tupl
 
     Probes and `kubectl port-forward` come from a pod's own node, which no policy keeps out.
     """
-    proxy = {
-        "gateway.envoyproxy.io/owning-gateway-name": GATEWAY,
-        "gateway.envoyproxy.io/owning-gateway-namespace": GATEWAY_NAMESPACE,
-    }
     # The two kinds of pods by which Azure Monitor's managed Prometheus collects.
     collectors = [_peer("kube-system", {"rsName": "ama-metrics"}), _peer("kube-system", {"dsName": "ama-metrics-node"})]
     policy = manifest(
@@ -34,7 +27,7 @@ def plan_network_policies(endpoint: EndpointSpec, cluster: ClusterFacts) -> tupl
             "podSelector": {"matchLabels": selector(endpoint.name)},
             "policyTypes": ["Ingress"],
             "ingress": [
-                {"from": [_peer(PROXIES, proxy)], "ports": [{"port": "http", "protocol": "TCP"}]},
+                {"from": [_peer(CONTROLLER_NAMESPACE, PROXY)], "ports": [{"port": "http", "protocol": "TCP"}]},
                 {"from": collectors, "ports": [{"port": "metrics", "protocol": "TCP"}]},
             ],
         },
@@ -42,8 +35,8 @@ def plan_network_policies(endpoint: EndpointSpec, cluster: ClusterFacts) -> tupl
     return (policy,)
 
 
-def _peer(namespace: str, labels: dict[str, str]) -> Json:
+def _peer(namespace: str, labels: Mapping[str, str]) -> Json:
     return {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        "podSelector": {"matchLabels": labels},
+        "podSelector": {"matchLabels": dict(labels)},
     }

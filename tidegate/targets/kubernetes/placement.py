@@ -62,6 +62,7 @@ def choose_strategy(endpoint: EndpointSpec, version: VersionSpec, pools: Sequenc
         return "RollingUpdate", f"{rolling[1]}; whether there are GPUs for both is not known: the cluster is attached"
     wanted = _demand(endpoint, version, pools, surge=_surge(version))
     places = homes(pools, wanted)
+    named = {pool.name for pool in places}
     sizes = [(pool, lookup(pool.vm_size)) for pool in places]
     given = sum(pool.most * node_room(size, pool).gpus for pool, size in sizes if size)
     others = [
@@ -70,7 +71,7 @@ def choose_strategy(endpoint: EndpointSpec, version: VersionSpec, pools: Sequenc
         if other.deployment.gpu_cores and other.name != version.name
     ]
     # Those that may also run elsewhere are counted as if they did not: a pod that waits for a GPU holds up the update.
-    beside = sum(other.pods * other.gpus for other in others if set(homes(pools, other)) & set(places))
+    beside = sum(other.pods * other.gpus for other in others if named & {pool.name for pool in homes(pools, other)})
     asked = wanted.pods * wanted.gpus + beside
     names = ", ".join(pool.name for pool in places)
     if asked <= given:

@@ -3,15 +3,14 @@
 They find the routes by label, so that no route is ever without them: a policy stands before the routes that it is for.
 """
 
-import json
 from typing import Any
 
 from tidegate.endpoint.spec import EndpointSpec, TokenSpec
+from tidegate.gateway.names import ENVOY_API
 from tidegate.targets.envoy import CLIENT_HEADER, IDLE_TIMEOUT_S
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import Manifest, labels, manifest, metadata, selector
 from tidegate.targets.kubernetes.names import object_name
-from tidegate.targets.kubernetes.routes import duration, timeout_ms
 
 Json = dict[str, Any]
 
@@ -20,8 +19,6 @@ MAX_REQUESTS = 1024
 JWKS_CACHE = "1h"
 """How long signing keys are used before they are fetched again, and so how long valid tokens are accepted while the
 login service cannot be reached."""
-
-_API = "gateway.envoyproxy.io/v1alpha1"
 
 
 def plan_security_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest | None:
@@ -33,11 +30,11 @@ def plan_security_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manif
         check = _tokens(endpoint.token)
     else:
         return None
-    return manifest(_API, "SecurityPolicy", _metadata(endpoint, cluster), spec={**_targets(endpoint), **check})
+    return manifest(ENVOY_API, "SecurityPolicy", _metadata(endpoint, cluster), spec={**_targets(endpoint), **check})
 
 
 def plan_traffic_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest:
-    """Limits, connections and second tries, and the form of the gateway's own answers."""
+    """Limits, connections and second tries. How long an answer may take is said by the routes."""
     spec: Json = {
         **_targets(endpoint),
         "loadBalancer": {"type": "LeastRequest"},
@@ -50,22 +47,20 @@ def plan_traffic_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manife
         "healthCheck": {"panicThreshold": 0},
         "timeout": {
             "tcp": {"connectTimeout": "1s"},
-            "http": {
-                "connectionIdleTimeout": f"{IDLE_TIMEOUT_S}s",
-                # Nothing moves while a script thinks.
-                "streamIdleTimeout": duration(timeout_ms(endpoint.versions)),
-            },
+            "http": {"connectionIdleTimeout": f"{IDLE_TIMEOUT_S}s"},
         },
         # A scoring process works on one request at a time: one whose body is still coming must not hold it.
         "requestBuffer": {"limit": f"{endpoint.max_request_mb}Mi"},
-        "responseOverride": _own_answers(endpoint),
     }
     if endpoint.retry is not None:
         spec["retry"] = {
             "numRetries": endpoint.retry.attempts,
-            "retryOn": {"triggers": ["retriable-status-codes"], "httpStatusCodes": list(endpoint.retry.on)},
+            "retryOn": {
+                "triggers": ["retriable-status-codes", "connect-failure"],
+                "httpStatusCodes": list(endpoint.retry.on),
+            },
         }
-    return manifest(_API, "BackendTrafficPolicy", _metadata(endpoint, cluster), spec=spec)
+    return manifest(ENVOY_API, "BackendTrafficPolicy", _metadata(endpoint, cluster), spec=spec)
 
 
 def _metadata(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest:
@@ -93,7 +88,14 @@ def _tokens(token: TokenSpec) -> Json:
     keys = {"uri": token.jwks_uri, "cacheDuration": JWKS_CACHE}
     issuers = {f"issuer-{number}": issuer for number, issuer in enumerate(token.issuers, start=1)}
     providers = [
-        {"name": name, "issuer": issuer, "audiences": list(token.audiences), "remoteJWKS": keys}
+        {
+            "name": name,
+            "issuer": issuer,
+            "audiences": list(token.audiences),
+            "remoteJWKS": keys,
+            # Envoy would look for tokens in the query too, which ends in logs.
+            "extractFrom": {"headers": [{"name": "Authorization", "valuePrefix": "Bearer "}]},
+        }
         for name, issuer in issuers.items()
     ]
     role = {"name": "roles", "valueType": "StringArray", "values": [token.role]}
@@ -102,24 +104,3 @@ def _tokens(token: TokenSpec) -> Json:
         for name in issuers
     ]
     return {"jwt": {"providers": providers}, "authorization": {"defaultAction": "Deny", "rules": rules}}
-
-
-def _own_answers(endpoint: EndpointSpec) -> list[Json]:
-    """Those that a client has caused, as the local gateway gives them; a script's own answers stay as they are."""
-    answers = [_answer(413, "Payload Too Large")]
-    if endpoint.auth == "key":
-        challenge = {"set": [{"name": "www-authenticate", "value": "Bearer"}]}
-        answers.append(_answer(401, "Client authentication failed.", challenge))
-    return answers
-
-
-def _answer(status: int, text: str, header: Json | None = None) -> Json:
-    return {
-        "match": {"statusCodes": [{"type": "Value", "value": status}]},
-        "source": "Local",
-        "response": {
-            "contentType": "application/json",
-            "body": {"type": "Inline", "inline": json.dumps({"message": text}, separators=(",", ":"))},
-            **({"header": header} if header else {}),
-        },
-    }

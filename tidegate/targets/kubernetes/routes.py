@@ -15,12 +15,12 @@ Each version's route is an object of its own, since Envoy's clusters are named b
 one version's coming or going renames no other's cluster.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
+from tidegate.gateway.names import ENVOY_API, GATEWAY, GATEWAY_API, HTTP, HTTPS
 from tidegate.targets.envoy import ANSWER_MARGIN_MS, CLIENT_HEADER, VERSION_HEADERS, paths
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import ANONYMOUS_LABEL, Manifest, described, labels, manifest, metadata
@@ -29,16 +29,13 @@ from tidegate.targets.kubernetes.service import PORT
 
 Json = dict[str, Any]
 
-GATEWAY = "scoring"
 ROUTED_HEADER = "x-tidegate-routed-to"
-"""On a request to a pod: the version that answers it. A copy for a shadow carries the name of another version."""
+"""The version that was chosen, on a request that goes to a pod: what the answer's headers are made from."""
 MOST_BACKENDS = 16
 """In a rule, by the Gateway API."""
 
 _EVERY_REQUEST = "x-forwarded-proto"
 """Set by Envoy itself before it looks for a route."""
-_API = "gateway.networking.k8s.io/v1"
-_FILTER_API = "gateway.envoyproxy.io/v1alpha1"
 
 
 def plan_version_route(endpoint: EndpointSpec, version: VersionSpec, cluster: ClusterFacts) -> Manifest:
@@ -98,13 +95,12 @@ def plan_filters(endpoint: EndpointSpec, cluster: ClusterFacts) -> tuple[Manifes
         specs[_unknown_filter_name(endpoint, header)] = {
             "directResponse": {
                 "statusCode": 404,
-                "contentType": "application/json",
-                "body": {"type": "Inline", "inline": json.dumps({"message": text}, separators=(",", ":"))},
+                "body": {"type": "Inline", "inline": text},  # the gateway makes JSON of it, as of all its own answers
             }
         }
     own = labels(endpoint.name, production=cluster.production)
     return tuple(
-        manifest(_FILTER_API, "HTTPRouteFilter", metadata(name, endpoint.namespace, own), spec=spec)
+        manifest(ENVOY_API, "HTTPRouteFilter", metadata(name, endpoint.namespace, own), spec=spec)
         for name, spec in specs.items()
     )
 
@@ -136,10 +132,10 @@ def _route(
         "kind": "Gateway",
         "name": GATEWAY,
         "namespace": GATEWAY_NAMESPACE,
-        "sectionName": "https" if cluster.tls else "http",
+        "sectionName": HTTPS if cluster.tls else HTTP,
     }
     return manifest(
-        _API,
+        GATEWAY_API,
         "HTTPRoute",
         metadata(
             object_name(endpoint.name, *suffix),
@@ -203,7 +199,8 @@ def _forward(
 
 def _backend(endpoint: EndpointSpec, version: VersionSpec, weight: int) -> Json:
     # A filter of its own gives each version its own Envoy cluster, with exact weights and its own limits.
-    named = {"set": [{"name": ROUTED_HEADER, "value": version.name}]}
+    # The server is told by the header by which clients ask: a copy for a shadow names the version that answers.
+    named = {"set": [{"name": name, "value": version.name} for name in (ROUTED_HEADER, VERSION_HEADERS[0])]}
     return {
         **_service(endpoint, version.name),
         "weight": weight,
