@@ -19,11 +19,8 @@ from providers.local.probe import healthy
 from providers.local.supervisor import Supervisor, base_environment
 from providers.local.xds import Xds
 from providers.values import UNKNOWN
-from tidegate.targets.envoy import ClusterPlan
+from tidegate.targets.envoy import MAX_REQUESTS, ClusterPlan
 from tidegate.targets.local_paths import log_folder
-
-MAX_REQUESTS = 1024
-"""In flight and waiting at one version, Envoy's own default; beyond it a request is answered 503 at once."""
 
 LOG_LINES = 25
 _RESTART_S = 3.0

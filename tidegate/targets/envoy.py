@@ -27,6 +27,9 @@ IDLE_TIMEOUT_S = 20
 ANSWER_MARGIN_MS = 1000
 """Added to what a version may take itself, so that its own answer always comes before the gateway gives up."""
 
+MAX_REQUESTS = 1024
+"""In flight and waiting at one version, Envoy's own default; beyond it a request is answered 503 at once."""
+
 MAX_REQUEST_BYTES = 100 << 20
 """Azure ML v1's payload limit, where an endpoint has none of its own; beyond it the gateway answers 413."""
 

@@ -18,7 +18,7 @@ from tidegate.endpoint.spec import (
 )
 from tidegate.targets.kubernetes import ClusterFacts, EndpointPlan
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[3]
 QUERY = "https://metrics.example/query"
 
 GPU_POOL = PoolSpec(

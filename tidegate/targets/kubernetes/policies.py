@@ -7,15 +7,13 @@ from typing import Any
 
 from tidegate.endpoint.spec import EndpointSpec, TokenSpec
 from tidegate.gateway.names import ENVOY_API
-from tidegate.targets.envoy import CLIENT_HEADER, IDLE_TIMEOUT_S
+from tidegate.targets.envoy import CLIENT_HEADER, IDLE_TIMEOUT_S, MAX_REQUESTS
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import Manifest, labels, manifest, metadata, selector
 from tidegate.targets.kubernetes.names import object_name
 
 Json = dict[str, Any]
 
-MAX_REQUESTS = 1024
-"""In flight and waiting at one version, for each proxy; beyond it a request is answered 503 at once."""
 JWKS_CACHE = "1h"
 """How long signing keys are used before they are fetched again, and so how long valid tokens are accepted while the
 login service cannot be reached."""
