@@ -29,10 +29,11 @@ class Gateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:azure:Gateway", name, None, opts)
         self._name, self._objects = name, objects
+        self._hooks = self._explain(plan)
         namespace = objects.namespace(GATEWAY_NAMESPACE, pod_security="baseline")
         installed = self._install(plan)
         front = [namespace, *installed, *([objects.certificate] if objects.certificate else [])]
-        gateway_class = self._register(plan.gateway_class, front, hooks=self._explain(plan))
+        gateway_class = self._register(plan.gateway_class, front)
         settings = self._register_all((plan.proxies, *plan.policies), [*front, gateway_class])
         gateway = self._register(plan.gateway, [*front, *settings])
         self.ready = [gateway]
@@ -53,21 +54,19 @@ class Gateway(pulumi.ComponentResource):
     def _register_all(self, manifests: Sequence[Manifest], after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         return [self._register(each, after) for each in manifests]
 
-    def _register(
-        self,
-        manifest: Manifest,
-        after: Sequence[pulumi.Resource],
-        hooks: pulumi.ResourceHookBinding | None = None,
-    ) -> pulumi.CustomResource:
+    def _register(self, manifest: Manifest, after: Sequence[pulumi.Resource]) -> pulumi.CustomResource:
         metadata: Mapping[str, Any] = manifest["metadata"]
         place = ".".join(filter(None, (self._name, metadata.get("namespace"), metadata["name"])))
         options = self._objects.options(self, *after)
-        if hooks is not None:
-            options.hooks = hooks
+        if self._hooks is not None:
+            options.hooks = self._hooks
         return register_manifest(place, manifest, options)
 
     def _explain(self, plan: GatewayPlan) -> pulumi.ResourceHookBinding | None:
-        """Have a part that somebody else was to install, and did not, named with the way to it."""
+        """Have a part that somebody else was to install, and did not, named with the way to it.
+
+        Only a cluster that is attached has such parts, and its objects have no hooks for rights, which nobody gave.
+        """
         if not plan.installed or isinstance(get_monitor(), MockMonitor):
             return None
 

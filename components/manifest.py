@@ -11,7 +11,6 @@ from components.azure import argument
 _MODULES: Mapping[str, str] = {
     "": "core",
     "admissionregistration.k8s.io": "admissionregistration",
-    "apiextensions.k8s.io": "apiextensions",
     "apiregistration.k8s.io": "apiregistration",
     "apps": "apps",
     "autoscaling": "autoscaling",
@@ -22,11 +21,14 @@ _MODULES: Mapping[str, str] = {
     "rbac.authorization.k8s.io": "rbac",
     "scheduling.k8s.io": "scheduling",
 }
-"""Kubernetes' own API groups and their modules in the SDK; everything else is a custom resource."""
+"""Kubernetes' own API groups and their modules in the SDK; everything else goes as it is.
+
+A CustomResourceDefinition does too: the SDK has other names than Kubernetes for the fields of a schema.
+"""
 
 
 class CustomObject(pulumi.CustomResource):
-    """An object of a kind that a CustomResourceDefinition brings."""
+    """An object of a kind that the SDK has no class for."""
 
     def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
         # What is asked for as an output has to be named, with or without a value.
