@@ -76,6 +76,18 @@ def test_one_json_line_for_each_request(serve: Serve) -> None:
     assert bad["status"] == 500
 
 
+def test_a_copy_of_a_request_that_another_version_answers_is_marked(serve: Serve) -> None:
+    port = free_port()
+    server = serve(SCRIPT, options=["--metrics-port", str(port)], variables=NAMES)
+    for version in ("ridge", "forest", "forest"):
+        assert post(server, {"a": 1}, **{"x-tidegate-version": version}).status_code == 200
+    post(server, {"a": 1})
+    counted = 'tidegate_shadow_requests_total{endpoint="diabetes",version="ridge"} 2'
+    wait_for(lambda: counted in httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines(), "the copies")
+    server.stop()
+    assert [line.get("shadow", False) for line in request_lines(server)] == [False, True, True, False]
+
+
 def test_prints_and_tracebacks_carry_the_request_id(serve: Serve) -> None:
     server = serve(SCRIPT)
     post(server, {"a": 5, "fail": 1}, **{"x-request-id": "abc"})

@@ -44,7 +44,7 @@ class Exchange:
 
     __slots__ = (
         "arguments", "arrived", "body", "client_id", "finished", "headers", "proto", "queue_s", "ran",
-        "request_id", "run_s", "scope", "serialized", "since", "timed_out", "trace",
+        "request_id", "run_s", "scope", "serialized", "shadow", "since", "timed_out", "trace",
     )  # fmt: skip
 
     def __init__(self, proto: Any, scope: Scope) -> None:
@@ -67,6 +67,8 @@ class Exchange:
         self.ran = False
         self.serialized = False
         """Whether its answer's body is JSON of the server's own making."""
+        self.shadow = False
+        """Whether it is a copy of a request that another version answers."""
         self.timed_out = False
         self.trace: Any = None
         """What the runner keeps with it."""
@@ -88,6 +90,7 @@ class Application:
         runner: Runner | None = None,
     ) -> None:
         self._settings = settings
+        self._version = settings.service_version
         self._run = script.run
         self._arguments = argument_reader(script)
         self._wants_headers = script.wants_headers
@@ -162,6 +165,8 @@ class Application:
     def _admit(self, exchange: Exchange) -> Answer | None:
         """Read a request; the answer where it is none that the script can be asked with."""
         scope = exchange.scope
+        # The gateway writes there which version it sends a request to, and makes copies for shadows of the result.
+        exchange.shadow = scope.get("HTTP_X_TIDEGATE_VERSION", self._version) != self._version
         try:
             self._identify(exchange)
             exchange.body = self._body(scope)
@@ -267,6 +272,8 @@ class Application:
                 self._counters.ran(answer.status, exchange.queue_s, exchange.run_s)
             else:
                 self._counters.answered(answer.status)
+            if exchange.shadow:
+                self._counters.shadowed()
             for sink in self._sinks:
                 sink(exchange, answer.status, answer.body)
         except Exception as error:  # such as a status that HTTP cannot say

@@ -89,6 +89,8 @@ class RequestLog:
             f'"queue_ms":{exchange.queue_s * 1000:.3f},"run_ms":{exchange.run_s * 1000:.3f},'
             f'"request_bytes":{len(exchange.body)},"response_bytes":{len(body)}'
         )
+        if exchange.shadow:
+            line += ',"shadow":true'
         if self._bodies:
             line += f',"request":{_shown(exchange.body)},"response":{_shown(body)}'
         write(f"{line}}}\n")

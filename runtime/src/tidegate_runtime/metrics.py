@@ -12,6 +12,7 @@ from tidegate_runtime.scoreboard import (
     DROPPED,
     QUEUE,
     RUN,
+    SHADOWED,
     STATUS,
     WAITING,
     Scoreboard,
@@ -44,6 +45,11 @@ class Counters:
             cells[QUEUE + bisect_left(BUCKETS, queue_s)] += 1
             cells[QUEUE + _SUM] += queue_s
 
+    def shadowed(self) -> None:
+        """An answer that nobody reads: another version answered the request."""
+        with self._lock:
+            self._cells[SHADOWED] += 1
+
     def waiting(self, count: int) -> None:
         """So many requests wait for a slot now."""
         self._cells[WAITING] = count
@@ -68,6 +74,12 @@ def render(settings: Settings, scoreboard: Scoreboard, *, ready: int, replaced: 
     statuses = [(f'{labels},status="{code}"', count) for code, count in enumerate(total[STATUS:RUN]) if count]
     lines = [
         *_metric("tidegate_requests_total", "counter", "Answered requests by status.", statuses),
+        *_metric(
+            "tidegate_shadow_requests_total",
+            "counter",
+            "Those of them that were copies of requests which another version answered.",
+            [(labels, total[SHADOWED])],
+        ),
         *_histogram("tidegate_run_seconds", "Time in run().", labels, total[RUN:QUEUE]),
         *_histogram("tidegate_queue_seconds", "Time from arrival to run().", labels, total[QUEUE:WAITING]),
         *_metric("tidegate_requests_in_flight", "gauge", "Runs at this moment.", [(labels, in_flight)]),

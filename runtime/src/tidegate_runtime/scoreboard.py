@@ -23,7 +23,9 @@ COLLECTED = WAITING + 1
 """Cell: records that data collection has written."""
 DROPPED = WAITING + 2
 """Cell: records that data collection has dropped."""
-COUNTERS = WAITING + 3
+SHADOWED = WAITING + 3
+"""Cell: answers to copies of requests that another version answered."""
+COUNTERS = WAITING + 4
 
 
 class Scoreboard:
