@@ -25,7 +25,7 @@ def each_key_opens_its_own_endpoint(target: Target) -> None:
         f"Bearer  {primary}",
         f"Basic {primary}",
         f"Bearer {primary[:-1]}",
-        "Bearer ",
+        "Bearer",
         "",
         None,
     )

@@ -21,7 +21,9 @@ SCRIPT = """
         if "note" in order:
             with open(order["note"], "a") as notes:
                 notes.write(json.dumps({"version": os.environ["SERVICE_VERSION"], "headers": headers}) + chr(10))
-        time.sleep(order.get("sleep", 0))
+        end = time.monotonic() + order.get("sleep", 0)
+        while time.monotonic() < end:
+            time.sleep(0.01)  # short, so that a timeout finds Python code to interrupt
         answer = {"version": os.environ["SERVICE_VERSION"], "headers": headers, "data": asked}
         answer["query"] = request.query_string.decode()
         return AMLResponse(json.dumps(answer), order.get("status", 200))
@@ -36,6 +38,8 @@ ROLE = "Score.Invoke"
 SPLIT = {"one": 70, "two": 20, "three": 10, "four": 0}
 SHADOW_PERCENT = 50
 WAIT_MS = 500
+PATIENT: Values = {"maxQueueWaitMs": 10000}
+"""Where a busy machine must not be mistaken for a failure."""
 TIMEOUT_MS = 1000
 
 
@@ -45,10 +49,10 @@ def endpoints(version: Callable[..., Values]) -> Values:
         "split": {
             "namespace": "team",
             "versions": {
-                "one": version("one", traffic=SPLIT["one"], default=True),
-                "two": version("two", traffic=SPLIT["two"]),
-                "three": version("three", traffic=SPLIT["three"]),
-                "four": version("four"),
+                "one": version("one", traffic=SPLIT["one"], default=True, **PATIENT),
+                "two": version("two", traffic=SPLIT["two"], **PATIENT),
+                "three": version("three", traffic=SPLIT["three"], **PATIENT),
+                "four": version("four", **PATIENT),
             },
         },
         # another one with the same versions' names in the same namespace, whose name begins as the other's does

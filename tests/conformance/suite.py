@@ -6,14 +6,14 @@ by tests/gateway.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 
-from tests.conformance import access, bounds, changes, copies, routing
+import pytest
+
 from tests.conformance.target import Target
 
-CHECKS: tuple[Callable[[Target], None], ...] = (
-    *routing.CHECKS,
-    *access.CHECKS,
-    *bounds.CHECKS,
-    *copies.CHECKS,
-    *changes.CHECKS,
-)
+_MODULES = tuple(f"tests.conformance.{name}" for name in ("routing", "access", "bounds", "copies", "changes"))
+
+pytest.register_assert_rewrite(*_MODULES)  # before they are imported: they are no test modules by name
+
+CHECKS: tuple[Callable[[Target], None], ...] = tuple(check for name in _MODULES for check in import_module(name).CHECKS)

@@ -257,7 +257,7 @@ def _moved(listener: Json, port: Callable[[int], int], folder: Path) -> Json:
 
 def _reached(cluster: Json, hosts: Mapping[str, int]) -> Json:
     """A cluster that reaches a host by its name reaches a port of this machine."""
-    if cluster["type"] == "EDS":
+    if cluster.get("type") == "EDS":
         return cluster
     places = [
         each["endpoint"]["address"]["socketAddress"]
@@ -267,7 +267,7 @@ def _reached(cluster: Json, hosts: Mapping[str, int]) -> Json:
     (host,) = {each["address"] for each in places}
     here = {"endpoint": {"address": {"socketAddress": {"address": ADDRESS, "portValue": hosts[host]}}}}
     assignment = {**cluster["loadAssignment"], "endpoints": [{"lbEndpoints": [here]}]}
-    rest = {key: each for key, each in cluster.items() if key not in ("transportSocket", "transportSocketMatches")}
+    rest = {key: each for key, each in cluster.items() if key not in ("clusterType", "transportSocket")}
     return {**rest, "type": "STATIC", "loadAssignment": assignment}
 
 
