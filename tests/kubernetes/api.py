@@ -47,9 +47,9 @@ class Address:
     """Where an API server is, and a login."""
 
     server: str
-    authority: str
+    authority: str = field(repr=False)
     """The PEM of what has signed its certificate."""
-    token: str
+    token: str = field(repr=False)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Api:
     """The objects of one API server."""
 
     address: Address
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list, repr=False)
     """Every Warning header of every answer, in their order."""
 
     @cached_property
