@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.project import LOCAL, Project
+from cli.project import Project
 from tidegate.names import ENDPOINT, VERSION
 from tidegate.targets.local_paths import log_folder, state_folder
 
@@ -65,8 +65,6 @@ def _folder(project: Project, endpoint: str, version: str) -> Path:
     for problem in (ENDPOINT.problem(endpoint), VERSION.problem(version)):
         if problem:
             raise CliError(problem)
-    if project.stack != LOCAL:
-        raise CliError(f"logs of stack {project.stack} cannot be read yet; only those of stack {LOCAL}")
     return log_folder(state_folder(project.root, project.stack), endpoint, version)
 
 

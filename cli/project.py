@@ -78,11 +78,15 @@ class Project:
     def endpoint(self, name: str) -> dict[str, Any]:
         """One endpoint of the outputs: address, swagger, auth, default, control, versions, and its `keys` by name."""
         outputs = self.outputs(secrets=True)
+        return {**self.endpoint_of(outputs, name), "keys": outputs.get("keys", {}).get(name, {})}
+
+    def endpoint_of(self, outputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """One endpoint of outputs that were read."""
         endpoints = outputs.get("endpoints", {})
         if name not in endpoints:
             known = ", ".join(sorted(endpoints)) or "none; run pulumi up"
             raise CliError(f"stack {self.stack} has no endpoint {name!r}; it has: {known}")
-        return {**endpoints[name], "keys": outputs.get("keys", {}).get(name, {})}
+        return endpoints[name]
 
 
 def in_front(

@@ -52,6 +52,14 @@ def going(pod: Json) -> bool:
     return "deletionTimestamp" in pod["metadata"] or pod.get("status", {}).get("phase") == "Succeeded"
 
 
+def has_started(pod: Json) -> bool:
+    """Whether the scoring container runs or has run."""
+    for status in _statuses(pod):
+        if status["name"] == CONTAINER:
+            return "waiting" not in status.get("state", {}) or "terminated" in status.get("lastState", {})
+    return False
+
+
 def restarts(pod: Json) -> int:
     """How often its containers were started again."""
     return sum(status.get("restartCount", 0) for status in _statuses(pod))
