@@ -63,11 +63,15 @@ class Login:
 
     def token(self, scope: str) -> str:
         """A bearer token for `scope`. Raises `LoginError` where there is no login or it is refused."""
+        return self.dated_token(scope)[0]
+
+    def dated_token(self, scope: str) -> tuple[str, float]:
+        """The same, with when it ends, in seconds since 1970."""
         with self._lock:
             token = self._tokens.get(scope)
             if token is None or token.expires_on - EARLY_S < time.time():
                 token = self._tokens[scope] = self._ask(scope)
-            return token.token
+            return token.token, token.expires_on
 
     def subscription(self, given: str | None = None) -> str:
         """The subscription to use: the given one, or the one that azure-native takes.

@@ -229,6 +229,7 @@ def _routes(plan: RoutePlan) -> Iterable[Json]:
     known = ", ".join(sorted(plan["versions"]))
     retries = _retries(plan)
     for public, internal in paths(plan["endpoint"]).items():
+        copies = _mirrors(plan) if internal == "/score" else {}
         for header in VERSION_HEADERS:
             for name, version in sorted(plan["versions"].items()):
                 match = {"path": public, "headers": [{"name": header, "string_match": {"exact": name}}]}
@@ -239,7 +240,7 @@ def _routes(plan: RoutePlan) -> Iterable[Json]:
             yield _answer(match, 404, text) | check
         shares = [share for share in plan["split"] if share["percent"] > 0]
         if shares:
-            yield _forward({"path": public}, internal, shares, retries | _mirrors(plan)) | check
+            yield _forward({"path": public}, internal, shares, retries | copies) | check
         else:
             yield _answer({"path": public}, 503, f"endpoint {plan['endpoint']} is being set up") | check
 
