@@ -1,6 +1,8 @@
 """Three endpoints as the config's loader gives them, and the clusters that they are for."""
 
 import base64
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,15 @@ def endpoint(*versions: VersionSpec, name: str = "prices", **given: Any) -> Endp
 
 
 def diabetes() -> EndpointSpec:
-    """The README's: keys, two versions that share the traffic."""
-    return from_file(CHECKOUT / "Pulumi.local.yaml", root=CHECKOUT).endpoints[0]
+    """The README's: keys, two versions that share the traffic; its models are stood in for."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        source = "examples/diabetes"
+        shutil.copytree(CHECKOUT / source, root / source, ignore=shutil.ignore_patterns("models"))
+        (root / source / "models").mkdir()
+        for name in ("ridge", "forest"):
+            (root / source / "models" / f"{name}.pkl").write_text(f"the {name}")
+        return from_file(CHECKOUT / "Pulumi.local.yaml", root=root).endpoints[0]
 
 
 def risk() -> EndpointSpec:
@@ -135,21 +144,21 @@ def everything(plan: EndpointPlan) -> dict[str, Any]:
         if plan.security_policy and "apiKeyAuth" in plan.security_policy["spec"]
         else None,
         "security policy": plan.security_policy,
-        "traffic policies": plan.traffic_policies,
-        "network policies": plan.network_policies,
+        "traffic policies": list(plan.traffic_policies),
+        "network policies": list(plan.network_policies),
         "versions": {
             name: {
                 "deployment": each.deployment(image=f"registry.example/{name}@sha256:{'1' * 64}"),
                 "service": each.service,
                 "disruption budget": each.disruption_budget,
-                "scaler": each.scaler(query_endpoint=QUERY),
+                "scaler": list(each.scaler(query_endpoint=QUERY)),
                 "strategy": [each.strategy, each.strategy_reason],
                 "generation": each.generation,
             }
             for name, each in plan.versions.items()
         },
-        "filters": plan.filters,
-        "header routes": plan.header_routes,
+        "filters": list(plan.filters),
+        "header routes": list(plan.header_routes),
         "split": plan.split,
         "notes": [str(note) for note in plan.notes],
     }
@@ -159,5 +168,5 @@ def objects(value: Any) -> list[dict[str, Any]]:
     """The manifests in what `everything` gives, one after another."""
     if isinstance(value, dict) and "apiVersion" in value and "kind" in value and "metadata" in value:
         return [value]
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [each for part in inside for each in objects(part)]

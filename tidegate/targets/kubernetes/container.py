@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from tidegate.endpoint.spec import EndpointSpec, LivenessSpec, VersionSpec
+from tidegate.endpoint.spec import DEFAULT_REQUEST_MB, EndpointSpec, LivenessSpec, VersionSpec
 from tidegate.image.dockerfile import APP_ROOT, PREFIX
 
 Json = dict[str, Any]
@@ -105,9 +105,10 @@ def _environment(endpoint: EndpointSpec, version: VersionSpec, content: object |
         "TIDEGATE_HOST": "0.0.0.0",  # noqa: S104 (a pod's address is its own)
         "TIDEGATE_MAX_CONCURRENT_REQUESTS": str(bounds.max_concurrent_requests),
         "TIDEGATE_MAX_QUEUE_WAIT_MS": str(bounds.max_queue_wait_ms),
-        "TIDEGATE_MAX_REQUEST_BYTES": str(endpoint.max_request_mb << 20),
         "TIDEGATE_METRICS_PORT": str(METRICS_PORT),
     }
+    if endpoint.max_request_mb > DEFAULT_REQUEST_MB:  # a smaller limit is the gateway's alone, and restarts nothing
+        settings["TIDEGATE_MAX_REQUEST_BYTES"] = str(endpoint.max_request_mb << 20)
     if content is not None:
         settings |= {"TIDEGATE_CONTENT": content, "TIDEGATE_CONTENT_DIR": CONTENT_FOLDER}
     return [{"name": name, "value": settings[name]} for name in sorted(settings)]
