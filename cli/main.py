@@ -17,12 +17,16 @@ from cli.project import LOCAL, Project
 from cli.promote import promote
 from cli.score import read_data, score
 from cli.status import report
+from cli.token import Wish, token
+from cli.token import as_json as token_json
+from cli.token import show as show_token
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="TIDEGATE_STACK", help="The stack to ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
 
 _COLUMNS = ("version", "percent", "role", "replicas", "restarts", "in flight", "requests", "5xx")
+_POD_COLUMNS = ("version", "percent", "role", "replicas", "restarts", "image")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="An endpoint's keys.")
@@ -44,11 +48,15 @@ def status(stack: Stack = LOCAL, as_json: AsJson = False) -> None:
         _json(found)
         return
     for name, endpoint in found["endpoints"].items():
+        columns, cells = (_POD_COLUMNS, _pods) if "cluster" in endpoint else (_COLUMNS, _running)
         out.print(f"[bold]{name}[/]  {endpoint['address']}  auth: {endpoint['auth']}")
-        table = Table(*_COLUMNS, box=None, pad_edge=False)
+        table = Table(*columns, box=None, pad_edge=False)
         for version, each in endpoint["versions"].items():
-            table.add_row(version, f"{each['percent']} %", ", ".join(each["roles"]), *_running(each))
+            table.add_row(version, f"{each['percent']} %", ", ".join(each["roles"]), *cells(each))
         out.print(table)
+        for version, each in endpoint["versions"].items():
+            if each.get("problem"):
+                out.print(f"{version}: {each['problem']}", markup=False)
 
 
 @app.command(name="score")
@@ -61,7 +69,7 @@ def score_command(
     stack: Stack = LOCAL,
     as_json: AsJson = False,
 ) -> None:
-    """Send a sample to an endpoint, with its primary key, and show the answer."""
+    """Send a sample to an endpoint, with its primary key or a token, and show the answer."""
     answer = score(Project.find(stack), endpoint, read_data(data), version)
     if as_json:
         _json(answer)
@@ -89,6 +97,52 @@ def report_command(
         _json(reports.as_json(found))
     else:
         sys.stdout.write((reports.markdown(found) if as_markdown else reports.text(found)) + "\n")
+
+
+@app.command(name="token")
+def token_command(
+    endpoint: Endpoint,
+    *,
+    role: Annotated[str | None, typer.Option(help='Locally: another role, "" for none: to see a 403.')] = None,
+    audience: Annotated[str | None, typer.Option(help="Locally: for another application: to see a 403.")] = None,
+    expires_in: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="Locally: how long it lives; -600 has ended: to see a 401.")
+    ] = None,
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Print a token for an endpoint, from the login that is there, and when to ask for the next one."""
+    found = token(Project.find(stack), endpoint, Wish(role, audience, expires_in))
+    if as_json:
+        _json(token_json(found))
+    else:
+        show_token(found)
+
+
+@app.command()
+def dashboard(
+    endpoint: Endpoint,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it there.")] = None,
+    stack: Stack = LOCAL,
+) -> None:
+    """Make a Grafana dashboard of an endpoint: all of it, its versions, the control beside each treatment."""
+    from cli import observability  # noqa: PLC0415 (no other command pays for it)
+
+    _write(observability.dashboard(Project.find(stack), endpoint), output)
+
+
+@app.command()
+def alerts(
+    endpoint: Endpoint,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it there.")] = None,
+    stack: Stack = LOCAL,
+) -> None:
+    """Make a file of alert rules for Prometheus: errors, full queues, slow versions, replicas that are not ready."""
+    from cli import observability  # noqa: PLC0415 (as above)
+
+    _write(observability.alerts(Project.find(stack), endpoint), output)
 
 
 @keys_app.command("show")
@@ -151,7 +205,7 @@ def logs(
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     previous: Annotated[
-        bool, typer.Option("--previous", "-p", help="The last start that failed, while an older one serves.")
+        bool, typer.Option("--previous", "-p", help="What came before: the last start that failed, or a crash.")
     ] = False,
     lines: Annotated[int, typer.Option(min=0, help="How many of the last lines to begin with.")] = 1000,
     stack: Stack = LOCAL,
@@ -159,7 +213,11 @@ def logs(
 ) -> None:
     """Show what a version's scoring processes wrote, also while it starts and after it crashed."""
     project = Project.find(stack)
-    if previous:
+    if stack != LOCAL:
+        from cli import kubernetes  # noqa: PLC0415 (a local stack does without)
+
+        entries = kubernetes.read_logs(project, endpoint, version, lines=lines, follow=follow, previous=previous)
+    elif previous:
         entries = log_files.read_failed(project, endpoint, version, lines=lines)
     else:
         entries = log_files.read(project, endpoint, version, lines=lines, follow=follow)
@@ -368,6 +426,23 @@ def _running(version: dict[str, Any]) -> list[str]:
         return ["not running"]
     counts = (version[name] for name in ("restarts", "in_flight", "requests", "server_errors"))
     return [f"{version['ready']}/{version['replicas']} ready", *map(str, counts)]
+
+
+def _pods(version: dict[str, Any]) -> list[str]:
+    if "pods" not in version:
+        return ["not in the cluster"]
+    replicas = f"{version['ready']}/{version['replicas']} ready"
+    return [replicas, str(version["restarts"]), version["digest"]]
+
+
+def _write(text: str, file: Path | None) -> None:
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise CliError(f"{file} cannot be written: {error}") from error
 
 
 def _json(value: Any) -> None:
