@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tidegate_runtime import metrics, scoreboard, settings
+from tidegate_runtime import metrics, scoreboard
+from tidegate_runtime.settings import from_environment
 
 from tests.unit.kubernetes.examples import PLAIN, STRICT, endpoint, risk, version
 from tidegate.endpoint.spec import AutoScalerSpec, DeploymentSpec, RetrySpec
@@ -141,7 +142,7 @@ def test_replicas_follow_the_requests_in_them() -> None:
 
 
 def test_the_query_asks_for_what_the_server_says() -> None:
-    told = settings.from_environment(
+    told = from_environment(
         {"SERVICE_NAME": "prices", "SERVICE_VERSION": "one", "AZUREML_MODEL_DIR": "."}, entry_script=__file__
     )
     text = metrics.render(told, scoreboard.Scoreboard(1, 1), ready=1, replaced=0)
