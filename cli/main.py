@@ -120,6 +120,85 @@ def token_command(
 
 
 @app.command()
+def dashboard(
+    endpoint: Endpoint,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it there.")] = None,
+    stack: Stack = LOCAL,
+) -> None:
+    """Make a Grafana dashboard of an endpoint: all of it, its versions, the control beside each treatment."""
+    from cli import observability  # noqa: PLC0415 (no other command pays for it)
+
+    _write(observability.dashboard(Project.find(stack), endpoint), output)
+
+
+@app.command()
+def alerts(
+    endpoint: Endpoint,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it there.")] = None,
+    stack: Stack = LOCAL,
+) -> None:
+    """Make a file of alert rules for Prometheus: errors, full queues, slow versions, replicas that are not ready."""
+    from cli import observability  # noqa: PLC0415 (as above)
+
+    _write(observability.alerts(Project.find(stack), endpoint), output)
+
+
+@keys_app.command("show")
+def keys_show(
+    endpoint: Endpoint,
+    name: Annotated[str, typer.Option(help="Print this key alone: primary or secondary.")] = "",
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Print an endpoint's keys. They are secrets: mind where the output goes."""
+    found = key_commands.show(Project.find(stack), endpoint, name)
+    if as_json:
+        _json(found)
+    elif name:
+        sys.stdout.write(found[name] + "\n")
+    else:
+        for each, value in found.items():
+            sys.stdout.write(f"{each:<9} {value}\n")
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    endpoint: Endpoint,
+    name: Annotated[str, typer.Argument(help="primary or secondary.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new key: raise its rotation number in the stack's config and run `pulumi up`."""
+    project = Project.find(stack)
+    number = key_commands.rotate(project, endpoint, name, quiet=as_json)
+    if as_json:
+        _json({"endpoint": endpoint, "key": name, "rotation": number})
+    else:
+        out.print(
+            f"the {name} key of {endpoint} is new (rotation {number} in {project.stack_file.name}); "
+            f"read it with: tidegate keys show {endpoint} --name {name}"
+        )
+
+
+@app.command(name="promote")
+def promote_command(
+    endpoint: Endpoint,
+    version: Annotated[str, typer.Argument(help="The version to promote.")],
+    stack: Stack = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the control and the default, with all the traffic, by one config edit and one `pulumi up`."""
+    project = Project.find(stack)
+    promote(project, endpoint, version, quiet=as_json)
+    if as_json:
+        _json({"endpoint": endpoint, "version": version})
+    else:
+        out.print(f"{version} is the control and the default of {endpoint} now, with 100 %")
+
+
+@app.command()
 def logs(
     endpoint: Endpoint,
     version: Annotated[str, typer.Argument(help="The version's name.")],
@@ -354,6 +433,16 @@ def _pods(version: dict[str, Any]) -> list[str]:
         return ["not in the cluster"]
     replicas = f"{version['ready']}/{version['replicas']} ready"
     return [replicas, str(version["restarts"]), version["digest"]]
+
+
+def _write(text: str, file: Path | None) -> None:
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise CliError(f"{file} cannot be written: {error}") from error
 
 
 def _json(value: Any) -> None:
