@@ -47,7 +47,7 @@ def serving_record(
                 **_version(endpoint, version, target),
                 "percent": endpoint.percents[version.name],
                 "contents": dict(contents.get(version.name, {})),
-                "strategy": (strategies or {}).get(version.name, ""),
+                "strategy": (strategies or {}).get(version.name, "").rstrip(": "),
             }
             for version in endpoint.versions
         },
