@@ -141,6 +141,15 @@ def test_replicas_follow_the_requests_in_them() -> None:
     assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
 
 
+def test_requests_take_over_from_cpu() -> None:
+    # KEDA's webhook refuses a second autoscaler, and the engine makes the new one before it deletes the old one.
+    (by_cpu,) = one().versions["one"].scaler(query_endpoint=None)
+    _, scaled = one(STRICT).versions["one"].scaler(query_endpoint="https://query")
+    assert scaled["metadata"]["annotations"]["scaledobject.keda.sh/transfer-hpa-ownership"] == "true"
+    found = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["name"]
+    assert found == by_cpu["metadata"]["name"]
+
+
 def test_the_query_asks_for_what_the_server_says() -> None:
     told = from_environment(
         {"SERVICE_NAME": "prices", "SERVICE_VERSION": "one", "AZUREML_MODEL_DIR": "."}, entry_script=__file__

@@ -80,15 +80,18 @@ def _by_requests(
         },
         "authenticationRef": {"name": own["name"]},
     }
+    # A version that was scaled by CPU until now has an autoscaler of this name, which KEDA would refuse to stand beside.
+    taken_over = {"scaledobject.keda.sh/transfer-hpa-ownership": "true"}
     scaled = manifest(
         "keda.sh/v1alpha1",
         "ScaledObject",
-        own,
+        {**own, "annotations": {**own["annotations"], **taken_over}},
         spec={
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": own["name"]},
             "pollingInterval": _period_s(scaler),
             "minReplicaCount": scaler.min_replicas,
             "maxReplicaCount": scaler.max_replicas,
+            "advanced": {"horizontalPodAutoscalerConfig": {"name": own["name"]}},
             "triggers": [trigger],
         },
     )
