@@ -80,7 +80,7 @@ def _by_requests(
         },
         "authenticationRef": {"name": own["name"]},
     }
-    # A version that was scaled by CPU until now has an autoscaler of this name, which KEDA would refuse to stand beside.
+    # A version that was scaled by CPU has an autoscaler of this name, beside which KEDA would refuse to stand.
     taken_over = {"scaledobject.keda.sh/transfer-hpa-ownership": "true"}
     scaled = manifest(
         "keda.sh/v1alpha1",
