@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-GUID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+from tidegate.guid import GUID
 
 
 @dataclass(frozen=True)

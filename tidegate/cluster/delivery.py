@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tidegate.cluster.arm_id import GUID
 from tidegate.cluster.input import AzureInput, ModelStoreInput
 from tidegate.cluster.naming import check_resource_group
 from tidegate.cluster.rule import Rule
 from tidegate.findings import Finding
+from tidegate.guid import GUID
 from tidegate.image.reference import Reference, ReferenceFormatError
 from tidegate.model.storage import ModelStoreSpec
 from tidegate.parse import Broken, Loc

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from tidegate.cluster.arm_id import GUID, id_form, parse_id
+from tidegate.cluster.arm_id import id_form, parse_id
 from tidegate.cluster.input import ClusterInput, EntraInput, UpgradeInput, WindowInput
 from tidegate.cluster.rule import Rule
 from tidegate.cluster.spec import EntraSpec, MonitoringSpec, Purpose, Spec, UpgradeSpec, Window
 from tidegate.findings import Finding
+from tidegate.guid import GUID
 from tidegate.parse import Broken, Loc
 
 VERSION = Rule(

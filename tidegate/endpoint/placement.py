@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tidegate.cluster.arm_id import GUID
 from tidegate.endpoint.input import EndpointInput, VersionInput
 from tidegate.findings import Finding
+from tidegate.guid import GUID
 from tidegate.names import SERVICE_ACCOUNT
 from tidegate.parse import Loc, key_path
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from tidegate.cluster.arm_id import GUID
 from tidegate.endpoint.input import EndpointInput, GivenKeysInput, TokenAuthInput, TokenInput, VersionInput
 from tidegate.endpoint.layers import Layer, Settings, has
 from tidegate.endpoint.spec import Auth, TokenSpec
 from tidegate.endpoint.traffic import WHOLE, effective_percents
 from tidegate.findings import Finding, Severity
+from tidegate.guid import GUID
 from tidegate.image.reference import Reference, ReferenceFormatError
 from tidegate.names import ENDPOINT, NAMESPACE, VERSION
 from tidegate.parse import Broken, Loc, at, key_path, known_keys
