@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stacks.azure import deploy
-from tests.golden.azure import normal
+from tests.golden.azure import normal, project
 from tests.golden.conftest import Golden
 from tests.standins.cloud import SUBSCRIPTION, Cloud
-from tests.standins.mocks import record
+from tests.standins.mocks import Recorded, named, record
 from tidegate.config import from_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -22,15 +23,21 @@ HERE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 THEIRS = f"{HERE}/others/providers/Microsoft.ContainerService/managedClusters/theirs"
 
 
-@pytest.mark.parametrize(
-    ("folder", "name"),
-    [(EXAMPLES, "defaults"), (EXAMPLES, "waf-aligned"), (EXAMPLES, "max"), (CHECKOUT, "dev"), (CHECKOUT, "prod")],
-)
-def test_an_environment(
-    folder: Path, name: str, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+ATTACHED = {
+    "resourceId": THEIRS,
+    "location": "westeurope",
+    "kubeletObjectId": "20000000-0000-4000-8000-000000000001",
+    "oidcIssuer": "https://westeurope.oic.prod-aks.azure.com/theirs/",
+    "nodeResourceGroup": "MC_others_theirs_westeurope",
+    "kubernetesVersion": "1.36.3",
+    "apiServerAddress": "theirs.hcp.westeurope.azmk8s.io",
+}
+
+
+@pytest.mark.parametrize("name", ["defaults", "waf-aligned", "max"])
+def test_a_platform(name: str, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_DEPLOYER_ADDRESS", "198.51.100.7")
-    environment = from_file(folder / f"Pulumi.{name}.yaml", root=folder)
+    environment = from_file(EXAMPLES / f"Pulumi.{name}.yaml", root=EXAMPLES)
     azure = environment.azure
     assert azure is not None
     cloud = Cloud(tmp_path / "cloud")
@@ -38,22 +45,46 @@ def test_an_environment(
         workspace = azure.workspace.model_copy(update={"service_tags": _service_tags(tmp_path)})
         environment = replace(environment, azure=azure.model_copy(update={"workspace": workspace}))
         _what_exists(cloud)
-    attached = {
-        "resourceId": THEIRS,
-        "location": "westeurope",
-        "kubeletObjectId": "20000000-0000-4000-8000-000000000001",
-        "oidcIssuer": "https://westeurope.oic.prod-aks.azure.com/theirs/",
-        "nodeResourceGroup": "MC_others_theirs_westeurope",
-        "kubernetesVersion": "1.36.3",
-        "apiServerAddress": "theirs.hcp.westeurope.azmk8s.io",
-    }
     recorded = record(
-        lambda: deploy(environment, folder),
+        lambda: deploy(environment, EXAMPLES),
         cloud=cloud.root,
         stack=name,
-        given={"tidegate-serving:azure:ClusterAttachment": attached},
+        given={"tidegate-serving:azure:ClusterAttachment": ATTACHED},
     )
     golden(f"environments/{name}", normal(recorded))
+
+
+def test_an_endpoint_is_served_in_dev_and_promoted_to_prod(
+    golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(tmp_path / "project", CHECKOUT)
+    monkeypatch.chdir(root)
+    logins = {"auths": {"scoringdev7421.azurecr.io": {"auth": "dXNlcjpwYXNzd29yZA=="}}}
+    (tmp_path / "config.json").write_text(json.dumps(logins))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    def recorded(name: str, images: dict[str, Any]) -> list[Recorded]:
+        environment = from_file(root / f"Pulumi.{name}.yaml", root=root)
+        key = {"tidegate-serving:index:ApiKey": {"value": "0123456789abcdefghijklmnopqrstuvwxyz"}}
+        ran = {"pulumi:pulumi:readStackOutputs": {"images": images}}
+        return record(lambda: deploy(environment, root), cloud=tmp_path / name, stack=name, given=key | ran)
+
+    dev = recorded("dev", {})
+    golden("environments/dev", normal(dev))
+    images = named(dev, "pulumi:pulumi:Stack")["outputs"]["images"]
+    prod = recorded("prod", images)
+    golden("environments/prod", normal(prod))
+    assert named(prod, "pulumi:pulumi:Stack")["outputs"]["images"].items() <= images.items()
+    assert not [each for each in prod if each["type"].startswith("docker-build:")]
+
+
+def test_the_endpoints_are_those_of_one_machine() -> None:
+    local, *others = (
+        YAML(typ="safe").load(CHECKOUT / f"Pulumi.{name}.yaml")["config"] for name in ("local", "dev", "prod")
+    )
+    for other in others:
+        assert other["tidegate:endpoints"] == local["tidegate:endpoints"]
+        assert other["tidegate:models"] == local["tidegate:models"]
 
 
 def _service_tags(folder: Path) -> Path:

@@ -69,7 +69,8 @@ def record(
 ) -> list[Recorded]:
     """What `program` registers, sorted by URN, the stack with its outputs among it.
 
-    `cloud` is the folder of the pretended cloud; `given` has the outputs of the project's own resources by type. In a
+    `cloud` is the folder of the pretended cloud; `given` has the outputs of the project's own resources by type,
+    and those of another stack as `pulumi:pulumi:readStackOutputs`. In a
     preview nothing exists yet, and what only exists later is unknown. Raises AssertionError for what the engine or a
     plugin would refuse.
     """
@@ -148,8 +149,9 @@ class Recorder(MockMonitor):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:
-        if request.tok.startswith("pulumi:pulumi:readStack"):  # the stack is new
-            return resource_pb2.ResourceInvokeResponse(**{"return": encode({"outputs": {}})})
+        if request.tok.startswith("pulumi:pulumi:readStack"):  # new stacks have none
+            outputs = encode({"outputs": self._given.get(request.tok, {})})
+            return resource_pb2.ResourceInvokeResponse(**{"return": outputs})
         with self._lock:
             answer = self._azure.Invoke(provider_pb2.InvokeRequest(tok=request.tok, args=request.args), _Call())
         response = resource_pb2.ResourceInvokeResponse()
