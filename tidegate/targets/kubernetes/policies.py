@@ -14,9 +14,12 @@ from tidegate.targets.kubernetes.names import object_name
 
 Json = dict[str, Any]
 
-JWKS_CACHE = "1h"
-"""How long signing keys are used before they are fetched again, and so how long valid tokens are accepted while the
-login service cannot be reached."""
+JWKS_CACHE = "5m"
+"""How often signing keys are fetched: until then a new key is not known, and its tokens are answered 401.
+
+While the login service cannot be reached, a proxy goes on with the keys that it has, for as long as it lives: Envoy
+fetches them beside the requests, and asks again every second.
+"""
 
 
 def plan_security_policy(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest | None:
