@@ -34,7 +34,7 @@ from tidegate.findings import ConfigError, Finding
 from tidegate.image.inputs import PLATFORM
 from tidegate.model.rules import MOST_MODELS, Registry
 from tidegate.model.spec import ModelRef, ModelSpec
-from tidegate.names import ENDPOINT
+from tidegate.names import ENDPOINT, namesake
 from tidegate.parse import Broken, Loc, Parsed, key_path, parse
 from tidegate.paths import kind, locate
 from tidegate.stack_input import AZURE_KEYS, StackInput, Target
@@ -227,12 +227,13 @@ class _Loader:
         """The clusters that endpoints can run on; None where the target has none."""
         if self._input.target != "azure":
             return None
-        from tidegate.cluster.resolve import CLUSTERS, pools_for_scoring  # noqa: PLC0415 (as above)
+        from tidegate.cluster.resolve import CLUSTERS, answers_by_tls, pools_for_scoring  # noqa: PLC0415 (as above)
 
         given = cast(Mapping[str, object], self._parsed.tree.get(CLUSTERS) or {})
         made = {cluster.name: pools_for_scoring(cluster) for cluster in azure.clusters} if azure else {}
+        by_tls = frozenset(cluster.name for cluster in azure.clusters if answers_by_tls(cluster)) if azure else given
         complete = self._broken.sound_in_each((CLUSTERS,), "")
-        return Clusters({name: made.get(name, ()) for name in given}, complete=complete)
+        return Clusters({name: made.get(name, ()) for name in given}, frozenset(by_tls), complete=complete)
 
     def _register_models(self) -> None:
         place = "tidegate:models"
@@ -253,8 +254,8 @@ class _Loader:
             self._version((*loc, "versions", version), inputs[version], settings[version]) for version in inputs
         ]
         auth, token, findings = resolve_auth(loc, entry, settings, self._broken)
-        namespace, more = resolve_namespace(loc, name, entry, settings, self._broken)
-        findings += more + check_tls(settings, target=self._input.target)
+        namespace, more = resolve_namespace(loc, namesake(name), entry, settings, self._broken)
+        findings += more
         allowed = self._input.allow_anonymous or []
         if production and self._broken.sound("tidegate:allowAnonymous"):
             findings += check_anonymous(loc, name, auth=auth, allowed=allowed)
@@ -264,6 +265,8 @@ class _Loader:
             findings += more
             for version, given in inputs.items():
                 findings += check_pool((*loc, "versions", version), given, cluster, clusters)
+        by_tls = clusters is None or cluster in clusters.with_tls
+        findings += check_tls(settings, target=self._input.target, cluster=cluster, by_tls=by_tls)
         retry, more = resolve_retry(loc, entry)
         findings += more + check_identity(loc, entry) + check_shadows(loc, inputs, self._broken)
         if self._input.target == "local":
@@ -285,7 +288,7 @@ class _Loader:
             sample=sample,
             namespace=namespace,
             cluster=cluster,
-            service_account=entry.service_account or name,
+            service_account=entry.service_account or namesake(name),
             identity_client_id=entry.identity_client_id or "",
             retry=retry,
             **({"max_request_mb": size} if (size := entry.max_request_size_in_mb) else {}),

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from tidegate.digest import records_sha256
+
 
 @dataclass(frozen=True)
 class NameRule:
@@ -34,3 +36,10 @@ NAMESPACE = NameRule(
     "1-63 lower-case letters, digits and hyphens, neither end a hyphen",
 )
 SERVICE_ACCOUNT = NameRule("service account", NAMESPACE.pattern, NAMESPACE.text)
+
+
+def namesake(name: str) -> str:
+    """What is called like an endpoint in Kubernetes, where no name ends in a hyphen: then a hash comes after it."""
+    if NAMESPACE.problem(name) is None:
+        return name
+    return f"{name.rstrip('-')}-{records_sha256([(name,)])[:8]}"
