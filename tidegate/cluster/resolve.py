@@ -60,6 +60,11 @@ def pools_for_scoring(cluster: ClusterSpec | AttachedClusterSpec) -> tuple[str, 
     return tuple(pool.name for pool in (cluster.system_pool, *cluster.pools) if pool.takes_scoring_pods)
 
 
+def answers_by_tls(cluster: ClusterSpec | AttachedClusterSpec) -> bool:
+    """Whether a cluster's gateway has a certificate; an attached one's is not known here, and taken for granted."""
+    return isinstance(cluster, AttachedClusterSpec) or cluster.tls is not None
+
+
 def resolve_azure(
     given: AzureInput, broken: Broken, *, production: bool, root: Path, now: datetime, serves: bool = False
 ) -> tuple[AzureSpec | None, list[Finding]]:

@@ -17,6 +17,8 @@ class Clusters:
 
     pools: Mapping[str, tuple[str, ...]]
     """The names of each one's pools; none of a cluster that is attached, whose pools nobody lists here."""
+    with_tls: frozenset[str] = frozenset()
+    """Those that answer by TLS, as far as that is known here."""
     complete: bool = True
     """Whether this is all that the user wrote; else nothing is said of a name that is missing here."""
 

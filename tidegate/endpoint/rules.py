@@ -106,8 +106,13 @@ def resolve_namespace(
     return stances[0].value if stances else name, findings
 
 
-def check_tls(versions: Mapping[str, Settings], *, target: str | None) -> list[Finding]:
-    """TLS stands in v1's files: they must agree, and one machine has none."""
+def check_tls(
+    versions: Mapping[str, Settings], *, target: str | None, cluster: str = "", by_tls: bool = True
+) -> list[Finding]:
+    """TLS stands in v1's files: they must agree; one machine has none, and in a cluster it is the cluster's.
+
+    `by_tls` says whether the gateway of `cluster` has a certificate.
+    """
     findings: list[Finding] = []
     stances: dict[str, list[Stance]] = {"sslEnabled": [], "cname": [], "sslCertificate": [], "sslKey": []}
     for layer, config in _files(versions.values()):
@@ -116,9 +121,16 @@ def check_tls(versions: Mapping[str, Settings], *, target: str | None) -> list[F
             if value is not None:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                 found.append(Stance(layer, (key,), plain, "another value"))
+                if cluster and key != "sslEnabled":
+                    problem = f"not applied in a cluster: {key}, which is written at the cluster, under tls"
+                    findings.append(layer.finding((key,), problem, severity="note"))
         if config.ssl_enabled and target == "local":
             problem = "TLS cannot be had on the local target, which answers on this machine alone"
             findings.append(layer.finding(("sslEnabled",), problem, "Set it to false, or choose another target"))
+        if config.ssl_enabled and cluster and not by_tls:
+            problem = f"TLS is asked for, and cluster {cluster} has no certificate"
+            remedy = f"Write tidegate:clusters.{cluster}.tls, or set this to false"
+            findings.append(layer.finding(("sslEnabled",), problem, remedy))
     for found in stances.values():
         findings += _agree(found, "TLS belongs to the endpoint: write the same in all files")
     return findings
@@ -208,6 +220,9 @@ def check_target(loc: Loc, version: VersionInput, settings: Settings, target: st
         problem = f'computeType "{compute}" is not followed: the environment\'s target is {target}'
         findings.append(settings.origin(*place).finding(place, problem, severity="note"))
     if target != "local":
+        if unused := [key_path(place) for place in NOT_IN_A_CLUSTER if _asks(settings, place)]:
+            problem = f"not applied in a cluster: {', '.join(unused)}"
+            findings.append(Finding(key_path(loc), problem, severity="note"))
         return findings
     if settings.value.gpu_cores:
         place = ("gpuCores",)
@@ -222,6 +237,24 @@ def check_target(loc: Loc, version: VersionInput, settings: Settings, target: st
         findings.append(Finding(key_path(loc), problem, severity="note"))
     return findings
 
+
+NOT_IN_A_CLUSTER: tuple[tuple[str, ...], ...] = (
+    ("location",),
+    ("dnsNameLabel",),
+    ("port",),
+    ("runtime",),
+    ("enableGpu",),
+    ("cudaVersion",),
+    ("environment", "inferencingStackVersion"),
+    ("environment", "docker", "baseImageRegistry"),
+    ("environment", "docker", "arguments"),
+    ("environment", "docker", "sharedVolumes"),
+    ("environment", "docker", "shmSize"),
+    ("environment", "python", "userManagedDependencies"),
+    ("environment", "python", "interpreterPath"),
+    ("environment", "python", "baseCondaEnvironment"),
+)
+"""Settings of v1's other targets, and of how it built and started containers."""
 
 NOT_ON_ONE_MACHINE: tuple[tuple[str, ...], ...] = (
     ("autoScaler", "autoscaleEnabled"),

@@ -132,8 +132,3 @@ def test_a_key_in_the_wrong_place_is_not_shown() -> None:
     (finding,) = findings({"tidegate:tlsKeys": {"-----BEGIN": "PRIVATE"}})
     assert "BEGIN" not in str(finding)
     assert "PRIVATE" not in str(finding)
-
-
-def test_a_stack_on_azure_may_not_have_endpoints_yet() -> None:
-    (finding,) = findings({"tidegate:endpoints": {"echo": {"versions": {"one": {"entryScript": "score.py"}}}}})[:1]
-    assert finding.path == "tidegate:endpoints"
