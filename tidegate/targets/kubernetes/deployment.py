@@ -6,7 +6,7 @@ from typing import Any
 from tidegate.digest import records_sha256
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
 from tidegate.image.dockerfile import USER_ID
-from tidegate.targets.kubernetes.container import METRICS_PORT, grace_s, plan_container, plan_volumes
+from tidegate.targets.kubernetes.container import grace_s, plan_container, plan_volumes
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import MANAGED, Manifest, described, labels, manifest, metadata, selector
 from tidegate.targets.kubernetes.names import object_name
@@ -14,12 +14,6 @@ from tidegate.targets.kubernetes.placement import SURGE_PERCENT, Strategy, plan_
 
 WORKLOAD_IDENTITY = {"azure.workload.identity/use": "true"}
 """The label by which a pod is given a token of its service account for Entra ID."""
-SCRAPED = {
-    "prometheus.io/path": "/metrics",
-    "prometheus.io/port": str(METRICS_PORT),
-    "prometheus.io/scheme": "http",
-    "prometheus.io/scrape": "true",
-}
 
 _DEADLINE_S = 600
 _HISTORY = 3
@@ -63,10 +57,7 @@ def plan_template(
     """The template of a version's pods: nothing but what needs new pods to change."""
     identity = WORKLOAD_IDENTITY if content is not None or endpoint.identity_client_id else {}
     return {
-        "metadata": {
-            "labels": {**MANAGED, **selector(endpoint.name, version.name), **identity},
-            "annotations": dict(SCRAPED),
-        },
+        "metadata": {"labels": {**MANAGED, **selector(endpoint.name, version.name), **identity}},
         "spec": {
             "serviceAccountName": endpoint.service_account,
             "automountServiceAccountToken": False,
