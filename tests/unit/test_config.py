@@ -174,6 +174,11 @@ MISTAKES: list[tuple[Break, str, str]] = [
         f"{FOREST_PATH}.environment.environmentVariables.A",
         "",
     ),
+    (
+        _set([*FOREST, "environment", "environmentVariables"], "ä", "b"),
+        f'{FOREST_PATH}.environment.environmentVariables["\\u00e4"]',
+        "",
+    ),
     (_set(["tidegate:keys", "diabetes"], "primary", ""), "tidegate:keys.diabetes.primary", ""),
     (_set(["tidegate:keys", "diabetes"], "primary", "s" * 32), "tidegate:keys.diabetes.secondary", ""),
     (_set(["tidegate:keys"], "other", {}), "tidegate:keys.other", ""),

@@ -324,10 +324,10 @@ def _variables(settings: Settings) -> list[Finding]:
     variables = (environment.environment_variables if environment else None) or {}
     findings: list[Finding] = []
     for name, value in variables.items():
-        # What the operating system cannot hand to a process.
-        if not name or "=" in name or "\0" in name + value:
+        # Kubernetes' rule for the name; a null character is what no operating system hands to a process.
+        if not re.fullmatch("[ -<>-~]+", name) or "\0" in value:
             loc = ("environment", "environmentVariables", name)
-            problem = 'the name is empty or has a "=" in it, or there is a null character'
+            problem = 'a name is printable ASCII without "=", and no value has a null character in it'
             findings.append(settings.origin(*loc).finding(loc, problem, "Write NAME: value"))
     return findings
 
