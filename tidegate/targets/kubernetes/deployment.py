@@ -6,6 +6,7 @@ from typing import Any
 from tidegate.digest import records_sha256
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
 from tidegate.image.dockerfile import USER_ID
+from tidegate.parse import LARGEST
 from tidegate.targets.kubernetes.container import grace_s, plan_container, plan_volumes
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import MANAGED, Manifest, described, labels, manifest, metadata, selector
@@ -43,7 +44,7 @@ def plan_deployment(
         spec={
             **replicas,
             "revisionHistoryLimit": _HISTORY,
-            "progressDeadlineSeconds": deployment.liveness.initial_delay_s + _DEADLINE_S,
+            "progressDeadlineSeconds": min(deployment.liveness.initial_delay_s + _DEADLINE_S, LARGEST),
             "selector": {"matchLabels": selector(endpoint.name, version.name)},
             "strategy": _strategy(strategy),
             "template": plan_template(endpoint, version, cluster, image=image, content=content),

@@ -108,7 +108,8 @@ def plan_filters(endpoint: EndpointSpec, cluster: ClusterFacts) -> tuple[Manifes
 def duration(milliseconds: int) -> str:
     """A duration as the Gateway API writes it: at most five digits a unit."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{seconds}s{rest}ms" if rest else f"{seconds}s"
+    hours, seconds = divmod(seconds, 3600) if seconds > 99_999 else (0, seconds)
+    return "".join(f"{number}{unit}" for number, unit in ((hours, "h"), (seconds, "s"), (rest, "ms")) if number) or "0s"
 
 
 def timeout_ms(versions: Sequence[VersionSpec]) -> int:
