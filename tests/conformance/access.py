@@ -3,7 +3,7 @@
 import httpx
 
 from tests.conformance.endpoints import APPLICATION, ROLE, URI
-from tests.conformance.target import Target
+from tests.conformance.target import Target, post
 
 PATH = "/api/v1/service/split/score"
 
@@ -11,7 +11,7 @@ PATH = "/api/v1/service/split/score"
 def each_key_opens_its_own_endpoint(target: Target) -> None:
     def status(endpoint: str, authorization: str | None) -> int:
         headers = {} if authorization is None else {"authorization": authorization}
-        return httpx.post(f"{target.url}/{endpoint}/score", json=1, headers=headers).status_code
+        return post(f"{target.url}/{endpoint}/score", json=1, headers=headers).status_code
 
     keys = {(endpoint, name): target.key(endpoint, name) for endpoint in ("split", "tight") for name in NAMES}
     assert len(set(keys.values())) == len(keys)
@@ -36,7 +36,7 @@ NAMES = ("primary", "secondary")
 
 
 def a_refusal_says_how_to_get_in(target: Target) -> None:
-    refused = httpx.post(target.url + PATH, json=1)
+    refused = post(target.url + PATH, json=1)
     assert (refused.status_code, refused.json()) == (401, {"message": "Client authentication failed."})
     assert refused.headers["content-type"] == "application/json"
     assert refused.headers["www-authenticate"] == "Bearer"
@@ -51,27 +51,27 @@ def every_way_in_is_guarded(target: Target) -> None:
         {"x-tidegate-version": "x"},
     ):
         for path in ("/split/score", PATH):
-            assert httpx.post(target.url + path, json=1, headers=headers).status_code == 401
+            assert post(target.url + path, json=1, headers=headers).status_code == 401
 
 
 def the_key_reaches_no_script_and_nobody_names_himself(target: Target) -> None:
     forged = {"x-tidegate-client": "primary", "x-request-start": "t=1"}
     for name in NAMES:
         key = target.key("split", name)
-        answer = httpx.post(target.url + PATH, json=1, headers={"authorization": f"Bearer {key}"} | forged).json()
+        answer = post(target.url + PATH, json=1, headers={"authorization": f"Bearer {key}"} | forged).json()
         assert key not in str(answer)
         seen = answer["headers"]
         assert "authorization" not in seen
         assert seen["x-tidegate-client"] == name
         assert seen["x-request-start"].startswith("t=")
         assert seen["x-request-start"] != "t=1"
-    seen = httpx.post(f"{target.url}/split-open/score", json=1, headers=forged).json()["headers"]
+    seen = post(f"{target.url}/split-open/score", json=1, headers=forged).json()["headers"]
     assert "x-tidegate-client" not in seen
     assert seen["x-request-start"] != "t=1"
 
 
 def an_open_endpoint_hides_what_callers_send_it(target: Target) -> None:
-    answer = httpx.post(f"{target.url}/split-open/score", json=1, headers={"authorization": "Bearer something"})
+    answer = post(f"{target.url}/split-open/score", json=1, headers={"authorization": "Bearer something"})
     assert "authorization" not in answer.raise_for_status().json()["headers"]
 
 
@@ -88,16 +88,16 @@ def a_wrong_token_does_not(target: Target) -> None:
     assert with_token(target, target.token("token", forged=True)).status_code == 401
     assert with_token(target, "no.token.at.all").status_code == 401
     assert with_token(target, target.key("split")).status_code == 401
-    assert httpx.post(f"{target.url}/token/score", json=1).status_code == 401
+    assert post(f"{target.url}/token/score", json=1).status_code == 401
     assert with_token(target, target.token("token", audience="api://another")).status_code == 403
     assert with_token(target, target.token("token", role="")).status_code == 403
     assert with_token(target, target.token("token", role=f"{ROLE}.Not")).status_code == 403
-    assert httpx.post(f"{target.url}/token/score", json=1, headers={"x-tidegate-version": "x"}).status_code == 401
+    assert post(f"{target.url}/token/score", json=1, headers={"x-tidegate-version": "x"}).status_code == 401
 
 
 def with_token(target: Target, token: str) -> httpx.Response:
     """A request to the endpoint `token`."""
-    return httpx.post(f"{target.url}/token/score", json=1, headers={"authorization": f"Bearer {token}"})
+    return post(f"{target.url}/token/score", json=1, headers={"authorization": f"Bearer {token}"})
 
 
 CHECKS = (

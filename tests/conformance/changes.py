@@ -10,6 +10,7 @@ from tests.conformance.routing import p_value
 from tests.conformance.target import Target
 
 CLIENTS = 4
+PAUSE_S = 0.004
 MOVES = (
     {"one": 0, "two": 100, "three": 0, "four": 0},
     {"one": 25, "two": 25, "three": 25, "four": 25},
@@ -25,7 +26,7 @@ def no_request_fails_while_weights_change(target: Target) -> None:
 
     def ask() -> None:
         with httpx.Client(base_url=target.url, headers=headers, timeout=30) as client:
-            while not done.is_set():
+            while not done.wait(PAUSE_S):
                 try:
                     answer = client.post("/split/score", json=1)
                 except httpx.HTTPError as error:

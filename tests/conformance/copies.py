@@ -25,6 +25,7 @@ def a_shadow_gets_copies_and_answers_nobody(target: Target) -> None:
     for each in copies:
         assert "authorization" not in each["headers"]
         assert each["headers"]["x-tidegate-client"] == "primary"
+        assert each["headers"]["x-tidegate-version"] == "live"
 
 
 def a_shadow_is_reached_by_name_and_copies_nothing_of_that(target: Target) -> None:

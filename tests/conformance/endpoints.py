@@ -6,15 +6,23 @@ from typing import Any
 Values = dict[str, Any]
 
 SCRIPT = """
-    import json, os, time
+    import json, os, threading, time
     from azureml.contrib.services.aml_request import AMLRequest, rawhttp
     from azureml.contrib.services.aml_response import AMLResponse
 
     def init():
-        pass
+        global running
+        running = threading.Lock()
 
     @rawhttp
     def run(request):
+        assert running.acquire(blocking=False), "two runs at once"
+        try:
+            return answer(request)
+        finally:
+            running.release()
+
+    def answer(request):
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = request.get_json()
         order = asked if isinstance(asked, dict) else {}
@@ -24,11 +32,11 @@ SCRIPT = """
         end = time.monotonic() + order.get("sleep", 0)
         while time.monotonic() < end:
             time.sleep(0.01)  # short, so that a timeout finds Python code to interrupt
-        answer = {"version": os.environ["SERVICE_VERSION"], "headers": headers, "data": asked}
-        answer["query"] = request.query_string.decode()
-        return AMLResponse(json.dumps(answer), order.get("status", 200))
+        said = {"version": os.environ["SERVICE_VERSION"], "headers": headers, "data": asked}
+        said["query"] = request.query_string.decode()
+        return AMLResponse(json.dumps(said), order.get("status", 200))
 """
-"""Says which version it is and what reached it; a body that is an object says what else to do."""
+"""Says which version it is and what reached it; a body that is an object says what else to do. One run at a time."""
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 APPLICATION = "66666666-7777-8888-9999-000000000000"

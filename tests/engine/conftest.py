@@ -1,7 +1,5 @@
 """Fixtures of the tests on the real engine."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.azure_harness import AzureStack, small_config
-from tests.engine.harness import CHECKOUT, Stack
+from tests.engine.harness import CHECKOUT, Stack, stacks
 from tests.standins.arm_server import ArmServer
 from tests.standins.cloud import Cloud
 
@@ -26,23 +24,8 @@ def engine() -> str:
 @pytest.fixture
 def new_stack(tmp_path: Path, engine: str) -> Iterator[Callable[..., Stack]]:
     """Makes stacks in folders of their own and destroys them, whatever the test did."""
-    made: list[Stack] = []
-
-    def make(name: str = "a project") -> Stack:
-        root = tmp_path / name
-        root.mkdir()
-        made.append(Stack(root, engine))
-        return made[-1]
-
-    yield make
-    for stack in made:
-        if not stack.destroy().ok:
-            stack.pulumi("cancel", "--yes")
-            stack.destroy().require()
-        leftover = stack.processes()
-        for pid in leftover:
-            os.kill(pid, signal.SIGKILL)
-        assert not leftover, f"processes were left running: {leftover}"
+    with stacks(tmp_path, engine) as make:
+        yield make
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,27 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.05)
+
+
+@contextmanager
+def stacks(folder: Path, engine: str) -> Iterator[Callable[..., Stack]]:
+    """Makes stacks in folders of their own and destroys them at the end, whatever has happened."""
+    made: list[Stack] = []
+
+    def make(name: str = "a project") -> Stack:
+        root = folder / name
+        root.mkdir()
+        made.append(Stack(root, engine))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for stack in made:
+            if not stack.destroy().ok:
+                stack.pulumi("cancel", "--yes")
+                stack.destroy().require()
+            leftover = stack.processes()
+            for pid in leftover:
+                os.kill(pid, signal.SIGKILL)
+            assert not leftover, f"processes were left running: {leftover}"

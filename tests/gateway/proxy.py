@@ -77,13 +77,6 @@ class Proxy:
         if gone:
             self._use(local, local.clusters)
 
-    def replace_secrets(self, translation: Translation, around: Surroundings) -> None:
-        """Push the secrets alone, as the controller does when a certificate is renewed."""
-        local = Localized(translation, around, self._folder, self._free_port)
-        for kind, name, resource in local.named():
-            if kind == "sds":
-                self._move(kind, [resource], name)
-
     def stop(self) -> None:
         """End Envoy."""
         self._client.close()

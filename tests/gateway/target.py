@@ -3,55 +3,76 @@
 import base64
 import json
 import secrets
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.conformance.endpoints import TENANT
 from tests.conformance.target import Values
 from tests.gateway.pods import Pods, write_script
 from tests.gateway.proxy import Proxy, Surroundings
 from tests.gateway.translation import Manifest, Translation, translate
-from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE, plan_namespace
-from tidegate.cluster.spec import ClusterSpec
+from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE, certificate_data, plan_certificate, plan_namespace
+from tidegate.cluster.spec import ClusterSpec, OwnCertificate
 from tidegate.config import Environment, load
 from tidegate.endpoint.spec import EndpointSpec
 from tidegate.gateway.plan import plan_gateway
 from tidegate.targets.kubernetes import ClusterFacts, EndpointPlan, plan_endpoint
 from tidegate.targets.local_tokens import Issuer
 
+KEYS = f"https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys"
 IMAGE = f"registry.example.com/scoring@sha256:{'0' * 64}"
 AZURE: Values = {
     "tidegate:target": "azure",
     "tidegate:location": "westeurope",
     "tidegate:resourceGroup": "scoring",
     "tidegate:registry": {"name": "scoring7421"},
-    "tidegate:clusters": {"main": {"purpose": "DevTest"}},
 }
+
+
+@contextmanager
+def translated_target() -> Iterator["TranslatedTarget"]:
+    """A pretended cluster without endpoints, whose processes are ended at the end."""
+    with short_folder() as folder, signing_keys(KEYS) as keys:
+        pods, proxy = Pods(folder), Proxy(folder)
+        try:
+            yield TranslatedTarget(folder, pods, proxy, keys)
+        finally:
+            proxy.stop()
+            pods.stop()
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="tg") as folder:
+        yield Path(folder)
 
 
 class TranslatedTarget:
     """Endpoints on a pretended cluster, for the checks of tests/conformance. `endpoints` is their config."""
 
     def __init__(self, folder: Path, pods: Pods, proxy: Proxy, keys: "SigningKeys") -> None:
-        self._folder, self._pods, self._proxy, self._signing = folder, pods, proxy, keys
-        self._keys: dict[tuple[str, str], str] = {}
+        self.folder, self._pods, self._signing = folder, pods, keys
+        self.proxy = proxy
+        self.keys: dict[tuple[str, str], str] = {}
         self.endpoints: Values = {}
-        self.settings: Values = {}
+        self.cluster: Values = {"purpose": "DevTest", "systemPool": {"minCount": 1, "maxCount": 100}}
         self.notes = folder / "notes"
         self.notes.mkdir()
-        self.secrets: list[Manifest] = []
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._proxy.port()}"
+        return f"http://127.0.0.1:{self.proxy.port()}"
 
     def key(self, endpoint: str, name: str = "primary") -> str:
-        return self._keys.setdefault((endpoint, name), secrets.token_urlsafe(32))
+        return self.keys.setdefault((endpoint, name), secrets.token_urlsafe(32))
 
     def token(
         self,
@@ -77,13 +98,13 @@ class TranslatedTarget:
 
     def version(self, name: str, script: str, **settings: object) -> Values:
         """The config of a version that runs `script`."""
-        write_script(self._folder / "scripts" / name, script)
+        write_script(self.folder / "scripts" / name, script)
         return {"entryScript": "score.py", "sourceDirectory": f"scripts/{name}", **settings}
 
     def load(self) -> Environment:
         """The config as it stands, completed."""
-        values = {**AZURE, "tidegate:endpoints": self.endpoints, **self.settings}
-        return load(values, root=self._folder, stack="dev")
+        values = {**AZURE, "tidegate:clusters": {"main": self.cluster}, "tidegate:endpoints": self.endpoints}
+        return load(values, root=self.folder, stack="dev")
 
     def start(self) -> None:
         """Start the pods that are missing, and put the config into effect."""
@@ -97,38 +118,38 @@ class TranslatedTarget:
 
     def apply(self) -> None:
         """Put the config into effect for the pods that run."""
-        self._proxy.apply(self.translation(), self.surroundings())
+        self.serve(self.manifests()).require()
 
-    def translation(self) -> Translation:
-        """What the gateway makes of the config."""
-        return translate(self.manifests(), self._folder).require()
-
-    def surroundings(self) -> Surroundings:
-        """What the proxies find around them."""
+    def serve(self, manifests: Sequence[Manifest]) -> Translation:
+        """Put manifests into effect, whatever the controller says of them."""
         services = {
             (each["metadata"]["namespace"], each["metadata"]["name"]): self._pods.of(each)
-            for each in self.manifests()
+            for each in manifests
             if each["kind"] == "Service"
         }
-        return Surroundings(services, self.secrets, {self._signing.host: self._signing.port})
+        secrets = [each for each in manifests if each["kind"] == "Secret"]
+        around = Surroundings(services, secrets, {self._signing.host: self._signing.port})
+        translation = translate(manifests, self.folder)
+        self.proxy.apply(translation, around)
+        return translation
 
     def manifests(self) -> list[Manifest]:
         """The objects of the gateway and of every endpoint, but the pods."""
         environment = self.load()
-        assert environment.azure is not None
-        (cluster,) = environment.azure.clusters
-        assert isinstance(cluster, ClusterSpec)
+        cluster = _cluster(environment)
         return [
             plan_namespace(GATEWAY_NAMESPACE, pod_security="restricted"),
             *plan_gateway(cluster).manifests,
-            *self.secrets,
+            *(
+                [plan_certificate(data=certificate_data(cluster.tls))]
+                if isinstance(cluster.tls, OwnCertificate)
+                else []
+            ),
             *(each for spec, plan in self._planned(environment) for each in self._objects(spec, plan)),
         ]
 
     def _planned(self, environment: Environment) -> Iterator[tuple[EndpointSpec, EndpointPlan]]:
-        assert environment.azure is not None
-        (cluster,) = environment.azure.clusters
-        assert isinstance(cluster, ClusterSpec)
+        cluster = _cluster(environment)
         gateway = plan_gateway(cluster)
         facts = ClusterFacts("main", host=gateway.host, tls=gateway.tls, pools=cluster.pools)
         for spec in environment.endpoints:
@@ -143,6 +164,13 @@ class TranslatedTarget:
         if spec.auth == "key":
             values = {name: self.key(spec.name, name) for name in ("primary", "secondary")}
             yield plan.keys(values={name: base64.b64encode(each.encode()).decode() for name, each in values.items()})
+
+
+def _cluster(environment: Environment) -> ClusterSpec:
+    assert environment.azure is not None
+    (cluster,) = environment.azure.clusters
+    assert isinstance(cluster, ClusterSpec)
+    return cluster
 
 
 class SigningKeys:

@@ -7,14 +7,14 @@ import pytest
 from tests.conformance.endpoints import SCRIPT, endpoints
 from tests.conformance.suite import CHECKS
 from tests.conformance.target import Target
-from tests.gateway.conftest import NewTarget
+from tests.gateway.target import translated_target
 
 pytestmark = pytest.mark.kubernetes
 
 
 @pytest.fixture(scope="module")
-def target(new_target: NewTarget) -> Iterator[Target]:
-    with new_target() as made:
+def target() -> Iterator[Target]:
+    with translated_target() as made:
         made.endpoints = endpoints(lambda name, **settings: made.version(name, SCRIPT, **settings))
         made.start()
         yield made
