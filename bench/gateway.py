@@ -22,10 +22,10 @@ def run() -> Section:
         stack.endpoints = {"echo": {"versions": versions}}
         stack.up().require()
         headers = [f"Authorization: Bearer {stack.key('echo')}"]
-        direct, port = _scoring_process(stack)
+        direct, port = scoring_process(stack)
         try:
             pairs = [
-                (_latency(f"http://127.0.0.1:{port}/score", []), _latency(f"{stack.url}/echo/score", headers))
+                (latency(f"http://127.0.0.1:{port}/score", []), latency(f"{stack.url}/echo/score", headers))
                 for _ in range(ROUNDS)
             ]
         finally:
@@ -48,7 +48,8 @@ def run() -> Section:
     )
 
 
-def _scoring_process(stack: Stack) -> tuple[subprocess.Popen[bytes], int]:
+def scoring_process(stack: Stack) -> tuple[subprocess.Popen[bytes], int]:
+    """A process of the stack's kind on a port of its own, with that port."""
     port = free_port()
     interpreter = next((stack.state / "environments").iterdir()) / "bin" / "python"
     source = stack.root / stack.script("direct", ECHO)
@@ -69,8 +70,8 @@ def _listens(port: int) -> bool:
     return any(f":{port:04X} " in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines())
 
 
-def _latency(url: str, headers: Sequence[str]) -> dict[str, float]:
-    """The latencies in milliseconds by percentile; every request has to be answered 200."""
+def latency(url: str, headers: Sequence[str]) -> dict[str, float]:
+    """The latencies in milliseconds: `mean` and by percentile; every request has to be answered 200."""
     command = [
         *(str(fortio()), "load", "-quiet", "-json", "-", "-qps", str(RATE), "-c", str(CONNECTIONS), "-uniform"),
         *("-nocatchup", "-t", f"{SECONDS}s", "-p", "50,99", "-content-type", "application/json", "-payload", "[1]"),
@@ -81,5 +82,6 @@ def _latency(url: str, headers: Sequence[str]) -> dict[str, float]:
     report = json.loads(done.stdout)
     if set(report["RetCodes"]) != {"200"}:
         raise RuntimeError(f"{url} answered {report['RetCodes']}")
-    percentiles = report["DurationHistogram"]["Percentiles"]
-    return {f"p{each['Percentile']:.0f}": each["Value"] * 1000 for each in percentiles}
+    histogram = report["DurationHistogram"]
+    percentiles = {f"p{each['Percentile']:.0f}": each["Value"] * 1000 for each in histogram["Percentiles"]}
+    return {"mean": histogram["Avg"] * 1000, **percentiles}
