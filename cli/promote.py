@@ -23,5 +23,7 @@ def promote(project: Project, endpoint: str, version: str, *, quiet: bool) -> No
                 spec[mark] = True
             else:
                 spec.pop(mark, None)
+        if promoted:
+            spec.pop("shadow", None)  # it answers the requests of which it got copies
     file.save()
     project.up(quiet=quiet)
