@@ -127,6 +127,7 @@ class Endpoint(pulumi.ComponentResource):
             **plan_rollout(self._spec, self._plan.versions[version], self._place.facts),
             "kubeconfig": self._place.access.kubeconfig,
             "image": artifacts.image,
+            **({"content": artifacts.content} if artifacts.content is not None else {}),
         }
         if "sample" in inputs and self.keys:
             inputs["sample"] = {**inputs["sample"], "key": self.keys["primary"]}

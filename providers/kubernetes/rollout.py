@@ -36,6 +36,8 @@ _SCORE_S = 60.0
 class Rollout(Kind):
     """Waits until the newest generation of a version's Deployment is ready and has scored the endpoint's sample.
 
+    Any other `generation`, `image` or `content` (what the pods fetch) is waited for again.
+
     It makes nothing: the Deployment and the weights are others' resources, those before it and these after it. Its
     deletion waits until the version, whose weight has gone by then, has nothing in flight.
     """
@@ -49,6 +51,7 @@ class Rollout(Kind):
         "version": TEXT,
         "generation": TEXT,
         "image": TEXT,
+        "content": optional(TEXT),
         "startupSeconds": INTEGER,
         "drainSeconds": INTEGER,
         "sample": _SAMPLE,
@@ -67,9 +70,9 @@ class Rollout(Kind):
             for name, least in (("startupSeconds", 1), ("drainSeconds", 0))
             if new[name] is not UNKNOWN and new[name] < least
         ]
-        through = new.get("sample", {}).get("through", "pod")
-        if through is not UNKNOWN and through not in _THROUGH:
-            found.append(Failure("sample.through", f"{through!r} is neither 'gateway' nor 'pod'"))
+        sample = new.get("sample")
+        if isinstance(sample, dict) and sample["through"] not in (*_THROUGH, UNKNOWN):
+            found.append(Failure("sample.through", f"{sample['through']!r} is neither 'gateway' nor 'pod'"))
         return found
 
     def inspect(self, call: Call, old: Properties, new: Properties) -> list[Failure]:

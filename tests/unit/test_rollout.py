@@ -542,7 +542,9 @@ def test_the_forms_and_rules_of_its_inputs(server: KubernetesServer) -> None:
     kind = Rollout()
     assert object_failures(kind.inputs, good) == []
     assert kind.check({}, good) == []
-    unknown = good | {"kubeconfig": UNKNOWN, "image": UNKNOWN, "generation": UNKNOWN}
+    unknown = good | {"kubeconfig": UNKNOWN, "image": UNKNOWN, "content": UNKNOWN, "generation": UNKNOWN}
+    assert object_failures(kind.inputs, unknown) == []
+    assert kind.check({}, good | {"sample": UNKNOWN, "startupSeconds": UNKNOWN}) == []
     assert kind.check({}, unknown) == []
     bad = good | {"startupSeconds": 0, "drainSeconds": -1, **sampled("ingress")}
     assert [failure.path for failure in kind.check({}, bad)] == ["startupSeconds", "drainSeconds", "sample.through"]
