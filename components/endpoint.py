@@ -16,6 +16,7 @@ from components.manifest import register_manifest
 from components.resources import Rollout, Serving
 from tidegate.endpoint.keys import plan_keys
 from tidegate.endpoint.spec import EndpointSpec
+from tidegate.observability.scrape import plan_scrape
 from tidegate.report.record import serving_record
 from tidegate.targets.kubernetes import ClusterFacts, EndpointPlan, Manifest, VersionPlan
 from tidegate.targets.kubernetes.rollout import plan_rollout
@@ -83,6 +84,8 @@ class Endpoint(pulumi.ComponentResource):
             self._rollout(version, deployments[version], artifacts[version], by_header) for version in plan.versions
         ]
         self._object(plan.split, *guarded, *self.rolled_out)
+        if place.query_endpoint is not None:
+            self._object(plan_scrape(spec, production=place.facts.production))
         self.register_outputs({})
 
     def _register_guards(self) -> list[pulumi.Resource]:
