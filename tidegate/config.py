@@ -182,9 +182,12 @@ class _Loader:
         clusters = self._clusters(azure)
         endpoints = [self._endpoint(name, entry, clusters, production=production) for name, entry in entries]
         self._check_lists()
+        complete = tuple(endpoint for endpoint in endpoints if endpoint)
+        if azure and not self._failed():
+            self._findings += self._room(azure, complete)
         # A file or a setting that several versions share is wrong once.
         findings = sorted(set(self._findings))
-        if target is None or any(finding.severity == "error" for finding in findings):
+        if target is None or self._failed():
             raise ConfigError(findings)
         gateway = self._input.gateway
         return Environment(
@@ -195,7 +198,7 @@ class _Loader:
             azure=azure,
             gateway=GatewaySpec(**gateway.model_dump(exclude_none=True) if gateway else {}),
             models=self._registry.models,
-            endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
+            endpoints=complete,
             notes=tuple(findings),
         )
 
@@ -234,6 +237,19 @@ class _Loader:
         by_tls = frozenset(cluster.name for cluster in azure.clusters if answers_by_tls(cluster)) if azure else given
         complete = self._broken.sound_in_each((CLUSTERS,), "")
         return Clusters({name: made.get(name, ()) for name in given}, frozenset(by_tls), complete=complete)
+
+    def _failed(self) -> bool:
+        return any(finding.severity == "error" for finding in self._findings)
+
+    def _room(self, azure: "AzureSpec", endpoints: Sequence[EndpointSpec]) -> list[Finding]:
+        """Whether clusters have room for their endpoints (rule G3).
+
+        Asked where all else is right: what is refused has a default in its place, and a sum of those would be wrong.
+        """
+        from tidegate.cluster.spec import ClusterSpec  # noqa: PLC0415 (as above)
+        from tidegate.targets.kubernetes import check_room  # noqa: PLC0415 (as above)
+
+        return check_room(endpoints, [cluster for cluster in azure.clusters if isinstance(cluster, ClusterSpec)])
 
     def _register_models(self) -> None:
         place = "tidegate:models"

@@ -209,6 +209,7 @@ def test_names_of_pods_to_the_outside_have_their_form(project: Project, key: str
 
 CLUSTER: dict[str, Any] = {
     "purpose": "DevTest",
+    "systemPool": {"minCount": 1, "maxCount": 10},
     "apiServer": {"authorizedIPRanges": ["203.0.113.0/24"]},
     "pools": {"gpu": {"vmSize": "Standard_NC4as_T4_v3"}},
 }

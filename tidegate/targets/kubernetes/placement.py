@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Any, Literal
 
-from tidegate.cluster.capacity import Demand, homes, node_room
+from tidegate.cluster.capacity import Demand, check_capacity, homes, node_room
 from tidegate.cluster.node_marks import GPU_TAINT, SPOT_TAINT
 from tidegate.cluster.plan.pools import azure_name
 from tidegate.cluster.sizes import lookup
-from tidegate.cluster.spec import PoolSpec
+from tidegate.cluster.spec import ClusterSpec, PoolSpec
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
+from tidegate.findings import Finding
 from tidegate.targets.kubernetes.labels import selector
 
 Json = dict[str, Any]
@@ -91,6 +92,16 @@ def demands(endpoints: Iterable[EndpointSpec], cluster: str, pools: Sequence[Poo
             surge = _surge(version) if strategy == "RollingUpdate" else 0
             found.append(_demand(endpoint, version, pools, surge=surge))
     return tuple(found)
+
+
+def check_room(endpoints: Iterable[EndpointSpec], clusters: Iterable[ClusterSpec]) -> list[Finding]:
+    """Check that each cluster has room for the endpoints on it, with its pools at their largest (rule G3)."""
+    given = tuple(endpoints)
+    findings: list[Finding] = []
+    for cluster in clusters:
+        if asked := demands(given, cluster.name, cluster.all_pools):
+            findings += check_capacity(("tidegate:clusters", cluster.name), cluster.all_pools, asked)
+    return findings
 
 
 def _demand(endpoint: EndpointSpec, version: VersionSpec, pools: Sequence[PoolSpec], *, surge: int = 0) -> Demand:
