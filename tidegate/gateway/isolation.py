@@ -49,8 +49,9 @@ def _policy(name: str, namespace: str, pods: Mapping[str, str], ingress: Sequenc
     spec: Manifest = {
         "podSelector": {"matchLabels": dict(pods)} if pods else {},
         "policyTypes": ["Ingress"],
-        "ingress": list(ingress),
     }
+    if ingress:  # the API server keeps an empty list as none, and counts every other apply of it as a change
+        spec["ingress"] = list(ingress)
     return manifest("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec=spec)
 
 

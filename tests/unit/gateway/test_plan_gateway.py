@@ -185,12 +185,18 @@ def test_a_cluster_keeps_what_it_has_of_the_gateway() -> None:
     assert {each["metadata"]["namespace"] for each in of_kind(both, "NetworkPolicy").values()} == {"tidegate-gateway"}
 
 
+def test_an_attached_cluster_has_a_front_of_its_own() -> None:
+    plan = plan_gateway(attached(tls=OWN, load_balancer=INTERNAL))
+    assert (plan.host, plan.tls) == ("a.example.com", True)
+    assert service(plan)["annotations"][f"{_AZURE}-load-balancer-internal-subnet"] == "scoring"
+
+
 def test_only_the_world_s_ports_are_open_to_the_world() -> None:
     policies = [each for each in plan_gateway(cluster()).policies if each["kind"] == "NetworkPolicy"]
     open_ports = [
         port["port"]
         for each in policies
-        for rule in each["spec"]["ingress"]
+        for rule in each["spec"].get("ingress", [])
         if "from" not in rule
         for port in rule["ports"]
     ]
