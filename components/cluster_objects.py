@@ -52,12 +52,16 @@ class ClusterObjects(pulumi.ComponentResource):
         )
         self.certificate: pulumi.Resource | None = None
         """The Secret with the front's own certificate."""
-        if isinstance(spec, ClusterSpec):
-            if isinstance(spec.tls, OwnCertificate):
-                self.certificate = self._register_certificate(spec.tls)
-            if needs_device_plugin(spec):
-                self._register_device_plugin(spec)
+        if isinstance(spec.tls, OwnCertificate):
+            self.certificate = self._register_certificate(spec.tls)
+        if isinstance(spec, ClusterSpec) and needs_device_plugin(spec):
+            self._register_device_plugin(spec)
         self.register_outputs({})
+
+    @property
+    def attached(self) -> bool:
+        """Whether somebody else made the cluster."""
+        return self._access.cluster is None
 
     def namespace(self, name: str, *, pod_security: str) -> pulumi.Resource:
         """A namespace that several parts of a cluster use; it is registered once."""

@@ -11,8 +11,8 @@ from components.cluster_objects import ClusterObjects
 from components.manifest import CustomObject, register_manifest
 from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
 from tidegate.gateway.bundles import read_bundle
-from tidegate.gateway.missing import explain_missing
 from tidegate.gateway.names import Manifest
+from tidegate.gateway.parts import explain
 from tidegate.gateway.plan import GatewayPlan
 
 
@@ -29,7 +29,7 @@ class Gateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:azure:Gateway", name, None, opts)
         self._name, self._objects = name, objects
-        self._hooks = self._explain(plan)
+        self._hooks = self._explain()
         namespace = objects.namespace(GATEWAY_NAMESPACE, pod_security="baseline")
         installed = self._install(plan)
         front = [namespace, *installed, *([objects.certificate] if objects.certificate else [])]
@@ -62,21 +62,21 @@ class Gateway(pulumi.ComponentResource):
             options.hooks = self._hooks
         return register_manifest(place, manifest, options)
 
-    def _explain(self, plan: GatewayPlan) -> pulumi.ResourceHookBinding | None:
-        """Have a part that somebody else was to install, and did not, named with the way to it.
+    def _explain(self) -> pulumi.ResourceHookBinding | None:
+        """Have what an attached cluster lacks, or has already, said with the way out.
 
-        Only a cluster that is attached has such parts, and its objects have no hooks for rights, which nobody gave.
+        Its objects have no hooks for rights, which nobody gave.
         """
-        if not plan.installed or isinstance(get_monitor(), MockMonitor):
+        if not self._objects.attached or isinstance(get_monitor(), MockMonitor):
             return None
 
-        def explain(failed: pulumi.ErrorHookArgs) -> bool:
-            text = explain_missing(plan.installed, failed.errors)
+        def say(failed: pulumi.ErrorHookArgs) -> bool:
+            text = explain(failed.name, failed.errors)
             if text is not None:
                 pulumi.log.error(f"cluster {self._name}: {text}", self)
             return False
 
-        return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{self._name}.gateway.missing", explain)])
+        return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{self._name}.gateway.parts", say)])
 
 
 def _address(plan: GatewayPlan, gateway: pulumi.CustomResource) -> pulumi.Output[str]:

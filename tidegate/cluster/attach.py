@@ -5,12 +5,13 @@ from ipaddress import IPv4Network, collapse_addresses
 from typing import cast
 
 from tidegate.cluster.arm_id import id_form, parse_id
-from tidegate.cluster.input import AttachInput, ClusterInput
+from tidegate.cluster.front import resolve_front
+from tidegate.cluster.input import AttachInput, ClusterInput, LoadBalancerInput
 from tidegate.cluster.lifecycle import GATEWAY_MINORS, MINORS, read_version
 from tidegate.cluster.naming import CLUSTER_TYPE, CLUSTERS, check_resource_group
 from tidegate.cluster.purpose import NO_ZONES, check_purpose
 from tidegate.cluster.rule import Rule
-from tidegate.cluster.spec import AttachedClusterSpec, PoolSpec, SpotSpec
+from tidegate.cluster.spec import AttachedClusterSpec, Installed, OwnCertificate, PoolSpec, SpotSpec
 from tidegate.findings import Finding
 from tidegate.parse import Broken, Loc
 
@@ -26,8 +27,13 @@ ID = Rule(
 )
 ALONE = Rule(
     "attach-alone",
-    "a cluster that is attached stays as it is, so nothing else is said about it",
-    "azureml-core 1.61: AksCompute.attach_configuration",
+    "a cluster that is attached stays as it is, so nothing is said about it beside its scoring front",
+    "azureml-core 1.61: AksCompute.attach_configuration; AksAttachConfiguration.enable_ssl",
+)
+DOMAIN = Rule(
+    "attach-domain",
+    "a domain label is one of a region, and that of a cluster that is attached is not known before it is asked",
+    "Azure REST: publicIPAddresses 2024-05-01, dnsSettings",
 )
 STATE = Rule(
     "attach-state",
@@ -60,18 +66,26 @@ OWNER = Rule(
     "a cluster has one owner at a time, which its tag tidegate-owner names",
     "Azure ML v1: AksCompute.attach, a cluster is attached to one workspace",
 )
-RULES: tuple[Rule, ...] = (FORM, ID, ALONE, STATE, VERSION, BALANCER, RANGES, PRIVATE, OWNER)
+RULES: tuple[Rule, ...] = (FORM, ID, ALONE, DOMAIN, STATE, VERSION, BALANCER, RANGES, PRIVATE, OWNER)
 
 OWNER_TAG = "tidegate-owner"
 
+_BESIDE = ("attach", "tls", "loadBalancer")
+
 
 def resolve_attach(
-    loc: Loc, name: str, entry: ClusterInput, broken: Broken
+    loc: Loc, name: str, entry: ClusterInput, broken: Broken, *, tls: OwnCertificate | None = None
 ) -> tuple[AttachedClusterSpec | None, list[Finding]]:
-    """Settle which cluster the one at `loc` is; None where that is not said."""
+    """Settle which cluster the one at `loc` is, None where that is not said; its front's certificate is `tls`."""
     attach = entry.attach or AttachInput.model_validate({})
     place: Loc = (*loc, "attach")
     findings = _check_alone(loc, entry)
+    if entry.tls and entry.tls.leaf_domain_label is not None:
+        problem, remedy = "a domain label under the tls of an attached cluster", "Write cname, certificate and key"
+        findings.append(DOMAIN.error((*loc, "tls", "leafDomainLabel"), problem, remedy))
+    given = entry.load_balancer or LoadBalancerInput.model_validate({})
+    balancer, more = resolve_front((*loc, "loadBalancer"), given, None)
+    findings += more
     spec: AttachedClusterSpec | None = None
     purpose = attach.purpose or "FastProd"
     by_name = [key for key, value in (("resourceGroup", attach.resource_group), ("name", attach.name)) if value]
@@ -104,7 +118,10 @@ def resolve_attach(
         missing = " and ".join(key for key in ("resourceGroup", "name") if key not in by_name)
         problem = f"{missing} is missing" if by_name else "nothing says which cluster it is"
         findings.append(FORM.error(place, problem, "Write resourceId, or resourceGroup and name"))
-    return (None if findings else spec), findings
+    if spec is None or findings:
+        return None, findings
+    installed: tuple[Installed, ...] = tuple(sorted(set(attach.installed or ())))
+    return spec.model_copy(update={"installed": installed, "load_balancer": balancer, "tls": tls}), findings
 
 
 def check_attached(
@@ -133,7 +150,7 @@ def check_attached(
 
 
 def _check_alone(loc: Loc, entry: ClusterInput) -> list[Finding]:
-    beside = [key for key in entry.model_dump(by_alias=True, exclude_none=True) if key != "attach"]
+    beside = [key for key in entry.model_dump(by_alias=True, exclude_none=True) if key not in _BESIDE]
     if not beside:
         return []
     problem = f"{', '.join(beside)} beside attach"

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from tidegate.parse import Count, Input, NumberOrText, Whole
 
 Purpose = Literal["FastProd", "DevTest"]
+Installed = Literal["gatewayApi", "envoyGateway"]
 
 
 class SpotInput(Input):
@@ -227,12 +228,17 @@ class AttachInput(Input):
     resource_group: str | None = None
     name: str | None = None
     purpose: Purpose | None = Field(None, description="Default FastProd.")
+    installed: list[Installed] | None = Field(
+        None, description="What of the gateway is there already, and is used and not touched."
+    )
 
 
 class ClusterInput(Input):
     """A cluster: made here by default, or one that exists, by attach."""
 
-    attach: AttachInput | None = Field(None, description="Use a cluster that exists; then no other key stands here.")
+    attach: AttachInput | None = Field(
+        None, description="Use a cluster that exists; then only tls and loadBalancer stand beside it."
+    )
     purpose: Purpose | None = Field(None, description="Default FastProd.")
     location: str | None = Field(None, description="Default: the environment's.")
     resource_group: str | None = Field(None, description="Default: the environment's.")

@@ -16,7 +16,14 @@ from tidegate.cluster.pools import resolve_pools
 from tidegate.cluster.regions import find, nearest
 from tidegate.cluster.registry import resolve_registry
 from tidegate.cluster.rule import Rule
-from tidegate.cluster.spec import PRODUCTION_TAG, AttachedClusterSpec, AzureSpec, ClusterSpec, RegistrySpec
+from tidegate.cluster.spec import (
+    PRODUCTION_TAG,
+    AttachedClusterSpec,
+    AzureSpec,
+    ClusterSpec,
+    OwnCertificate,
+    RegistrySpec,
+)
 from tidegate.cluster.tls import resolve_tls
 from tidegate.cluster.workspace import resolve_workspace
 from tidegate.findings import Finding
@@ -185,9 +192,7 @@ class _Resolver:
     ) -> ClusterSpec | AttachedClusterSpec | None:
         loc: Loc = (CLUSTERS, name)
         if entry.attach is not None:
-            attached, findings = resolve_attach(loc, name, entry, self._broken)
-            self._findings += findings
-            return attached
+            return self._attached(loc, name, entry)
         if entry.location is not None:
             location = self._location((*loc, "location"), entry.location)
         if entry.resource_group is not None:
@@ -241,6 +246,16 @@ class _Resolver:
             production=self._production,
             replacement_allowed=name in (self._given.allow_replacement or []),
         )
+
+    def _attached(self, loc: Loc, name: str, entry: ClusterInput) -> AttachedClusterSpec | None:
+        key = (self._given.tls_keys or {}).get(name)
+        tls, findings = resolve_tls(
+            loc, entry, location="", root=self._root, key_text=key, now=self._now, broken=self._broken
+        )
+        own = tls if isinstance(tls, OwnCertificate) else None
+        spec, more = resolve_attach(loc, name, entry, self._broken, tls=own)
+        self._findings += findings + more
+        return spec
 
     def _check_lists(self) -> None:
         """Names of clusters elsewhere in the config must be clusters."""

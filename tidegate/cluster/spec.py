@@ -281,6 +281,8 @@ class AttachedClusterSpec(Spec):
     cluster_name: str
     installed: tuple[Installed, ...] = ()
     """What of the gateway somebody else put there: it is used and not touched."""
+    load_balancer: LoadBalancerSpec = LoadBalancerSpec()
+    tls: OwnCertificate | None = None
 
 
 class RegistrySpec(Spec):

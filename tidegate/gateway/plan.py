@@ -8,7 +8,6 @@ from tidegate.cluster.spec import (
     ClusterSpec,
     Installed,
     IssuedCertificate,
-    LoadBalancerSpec,
     OwnCertificate,
 )
 from tidegate.gateway.bundles import BundleName
@@ -34,8 +33,6 @@ DEFAULT_REQUEST_S = 60.0
 class GatewayPlan:
     """Everything of a gateway, in the order of its creation. The gateway's own namespace has to be there first."""
 
-    installed: tuple[Installed, ...]
-    """What the cluster is said to have already."""
     namespaces: tuple[str, ...]
     """Those of the controllers that are installed here."""
     bundles: tuple[BundleName, ...]
@@ -63,12 +60,9 @@ def plan_gateway(
     spec: ClusterSpec | AttachedClusterSpec, *, longest_request_s: float = DEFAULT_REQUEST_S
 ) -> GatewayPlan:
     """Plan the gateway of a cluster whose endpoints work on a request for at most `longest_request_s`."""
-    made = isinstance(spec, ClusterSpec)
-    installed: tuple[Installed, ...] = () if made else spec.installed
-    balancer = spec.load_balancer if made else LoadBalancerSpec()
-    tls = spec.tls if made else None
-    issued = tls if isinstance(tls, IssuedCertificate) else None
-    encrypted = tls is not None
+    installed: tuple[Installed, ...] = () if isinstance(spec, ClusterSpec) else spec.installed
+    issued = spec.tls if isinstance(spec.tls, IssuedCertificate) else None
+    encrypted = spec.tls is not None
     bundles: list[BundleName] = []
     if not installed:
         bundles.append("gateway-api")
@@ -80,11 +74,10 @@ def plan_gateway(
         bundles.append("cert-manager")
         namespaces.append(CERT_MANAGER_NAMESPACE)
     return GatewayPlan(
-        installed=installed,
         namespaces=tuple(namespaces),
         bundles=tuple(bundles),
         gateway_class=plan_class(),
-        proxies=plan_proxies(service_annotations(balancer, issued), longest_request_s=longest_request_s),
+        proxies=plan_proxies(service_annotations(spec.load_balancer, issued), longest_request_s=longest_request_s),
         policies=(
             plan_client_policy(tls=encrypted),
             plan_answers(tls=encrypted),
@@ -95,7 +88,7 @@ def plan_gateway(
         gateway=plan_gateway_object(tls=encrypted),
         issuer=plan_issuer(issued) if issued else None,
         certificate=plan_issued(issued) if issued else None,
-        host=_host(tls),
+        host=_host(spec.tls),
         tls=encrypted,
     )
 

@@ -26,6 +26,7 @@ CASES = [
     ("attach-id", "A registry's id", of({"resourceId": ID.replace("managedClusters", "containerGroups")})),
     ("attach-alone", "Settings of a cluster that is made", of({"resourceId": ID}, tier="Free", pools={})),
     ("attach-alone", "A purpose in the wrong place", of({"resourceId": ID}, purpose="DevTest")),
+    ("attach-domain", "A domain label", of({"resourceId": ID}, tls={"leafDomainLabel": "scores"})),
     ("attach-state", "Still being changed", looked_over(provisioningState="Updating")),
     ("attach-state", "Failed", looked_over(provisioningState="Failed")),
     ("attach-state", "Stopped", looked_over(powerState={"code": "Stopped"})),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tidegate.cluster.attach import check_attached, resolve_attach
 from tidegate.cluster.input import AzureInput
-from tidegate.cluster.spec import AttachedClusterSpec
+from tidegate.cluster.spec import AttachedClusterSpec, LoadBalancerSpec
 from tidegate.findings import Finding
 from tidegate.parse import parse
 
@@ -86,6 +86,30 @@ def test_a_resource_group_and_a_name_do_too() -> None:
         name="main", purpose="DevTest", subscription_id=None, resource_group="shared", cluster_name="aks"
     )
     assert resolve({"resourceGroup": "shared", "name": "aks", "purpose": "DevTest"}) == (spec, [])
+
+
+def test_what_of_the_gateway_is_there_is_said_once_and_in_any_order() -> None:
+    spec, findings = resolve({"resourceId": ID, "installed": ["gatewayApi", "envoyGateway", "gatewayApi"]})
+    assert findings == []
+    assert spec is not None
+    assert spec.installed == ("envoyGateway", "gatewayApi")
+
+
+def test_the_scoring_front_of_a_cluster_that_exists_is_this_projects() -> None:
+    front = {"type": "InternalLoadBalancer", "subnetName": "scoring"}
+    spec, findings = resolve({"resourceId": ID}, loadBalancer=front)
+    assert findings == []
+    assert spec is not None
+    assert spec.load_balancer == LoadBalancerSpec(type="InternalLoadBalancer", subnet_name="scoring")
+    spec, findings = resolve({"resourceId": ID}, loadBalancer={"sku": "Basic"})
+    assert spec is None
+    assert found(findings) == [("error", "load-balancer-sku")]
+
+
+def test_a_domain_label_needs_a_region_that_nobody_knows_yet() -> None:
+    spec, (finding,) = resolve({"resourceId": ID}, tls={"leafDomainLabel": "scores"})
+    assert spec is None
+    assert finding.path == "tidegate:clusters.main.tls.leafDomainLabel"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.cluster.tls_inputs import OWN, files
 from tidegate.cluster.spec import AttachedClusterSpec, AzureSpec, ClusterSpec
 from tidegate.config import Environment, load
 from tidegate.findings import ConfigError, Finding
@@ -94,6 +95,23 @@ def test_fast_prod_is_production_unless_the_config_says_otherwise(
     assert found.azure
     assert found.azure.production is production
     assert found.azure.tags == ({"tidegate-production": "true"} if production else {})
+
+
+def test_an_attached_cluster_serves_an_own_certificate(tmp_path: Path) -> None:
+    for name, text in files().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    entry = {"attach": {"resourceGroup": "shared", "name": "aks"}, "tls": OWN}
+    values = {"tidegate:target": "azure", "tidegate:clusters": {"shared": entry}}
+    spec = load(values, root=tmp_path, stack="prod", now=NOW).azure
+    assert spec is not None
+    (cluster,) = spec.clusters
+    assert isinstance(cluster, AttachedClusterSpec)
+    assert cluster.tls is not None
+    assert cluster.tls.cname == "scoring.example.com"
+    values = {"tidegate:target": "azure", "tidegate:clusters": {"shared": entry | {"tls": OWN | {"key": "gone.pem"}}}}
+    with pytest.raises(ConfigError, match=r"gone\.pem"):
+        load(values, root=tmp_path, stack="prod", now=NOW)
 
 
 def test_a_clusters_tags_come_on_top_of_the_environments() -> None:
