@@ -59,8 +59,7 @@ class ClusterServing:
         endpoint = Endpoint(spec.name, spec, plan, self._place, artifacts, identity=identity)
         self.keys[spec.name] = endpoint.keys
         self.rolled_out += endpoint.rolled_out
-        issuer = spec.token.issuers[0] if spec.token else ""
-        self.described[spec.name] = describe_endpoint(spec, self._place.gateway.address, issuer=issuer) | {
+        self.described[spec.name] = describe_endpoint(spec, self._place.gateway.address) | {
             "cluster": self._used.spec.name,
             "namespace": spec.namespace,
             "deployments": {version.name: object_name(spec.name, version.name) for version in spec.versions},

@@ -110,3 +110,53 @@ def test_an_open_endpoint_has_no_keys(root: Path) -> None:
     (endpoint,) = plan(root, values).endpoints
     assert endpoint.keys == {}
     assert endpoint.route["auth"] == "none"
+
+
+# -- what the gateway does beside the split
+
+
+def with_endpoint(**changes: Any) -> dict[str, Any]:
+    """The example's config with changes of its endpoint."""
+    values = config()
+    values["tidegate:endpoints"]["diabetes"] |= changes
+    return values
+
+
+def test_tokens_need_an_issuer_and_no_keys(root: Path) -> None:
+    assert plan(root, config()).tokens is None
+    application = "66666666-7777-8888-9999-000000000000"
+    token = {"tenantId": "11111111-2222-3333-4444-555555555555", "applicationId": application}
+    values = with_endpoint(auth={"token": token | {"applicationIdUri": "api://a"}})
+    values["tidegate:gateway"] = {"tokenRotation": 3}
+    found = plan(root, values)
+    assert found.tokens == {"rotation": 3}
+    (endpoint,) = found.endpoints
+    assert endpoint.keys == {}
+    assert endpoint.route["auth"] == "token"
+    assert endpoint.route["token"] == {"audiences": [application, "api://a"], "role": "Score.Invoke"}
+
+
+def test_what_is_not_written_is_not_planned(root: Path) -> None:
+    (endpoint,) = plan(root, config()).endpoints
+    assert not {"token", "attempts", "maxRequestBytes"} & endpoint.route.keys()
+    assert not any("shadow" in share for share in endpoint.route["versions"].values())
+    assert not any("maxRequestBytes" in each.inputs for each in endpoint.deployments.values())
+
+
+def test_shadows_and_second_tries_are_the_route_s_alone(root: Path) -> None:
+    values = with_endpoint(retry={"on": 503, "attempts": 2})
+    versions = values["tidegate:endpoints"]["diabetes"]["versions"]
+    versions["forest"] |= {"traffic": 0, "shadow": 30}
+    (before,), (endpoint,) = plan(root, config()).endpoints, plan(root, values).endpoints
+    assert endpoint.route["attempts"] == 2
+    assert [endpoint.route["versions"][name].get("shadow") for name in ("ridge", "forest")] == [None, 30]
+    assert endpoint.deployments == before.deployments
+
+
+@pytest.mark.parametrize(
+    ("size", "gateway", "server"), [(5, 5 << 20, None), (100, None, None), (500, 500 << 20, 500 << 20)]
+)
+def test_a_smaller_limit_is_the_gateway_s_alone(root: Path, size: int, gateway: int | None, server: int | None) -> None:
+    (endpoint,) = plan(root, with_endpoint(maxRequestSizeInMB=size)).endpoints
+    assert endpoint.route.get("maxRequestBytes") == gateway
+    assert {each.inputs.get("maxRequestBytes") for each in endpoint.deployments.values()} == {server}

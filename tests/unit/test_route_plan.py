@@ -1,5 +1,6 @@
 """How a route changes: what the gateway is told while a new version is tried, and afterwards."""
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from providers.kind import Call, OperationError
 from providers.local.layout import Layout
 from providers.local.route import Route, _interim, _plan
+from providers.local.token_issuer import TokenIssuer
 from providers.local.xds import Xds
 from providers.values import UNKNOWN
 from tidegate.targets.envoy import RoutePlan
@@ -53,6 +55,18 @@ def test_a_plan_routes_every_version_by_header_and_splits_between_those_with_a_s
         "keys": {"primary": "the first key", "secondary": "the second key"},
     }
     assert "keys" not in _plan(inputs({}, auth="none"))
+
+
+def test_a_plan_has_what_the_gateway_does_beside_the_split() -> None:
+    versions = {"one": version("e.one", 100), "two": version("e.two", 0) | {"shadow": 10}}
+    token = {"audiences": ["app"], "role": "Score.Invoke"}
+    new = inputs(versions, auth="token", token=token, attempts=2, maxRequestBytes=5)
+    plan = _plan({name: value for name, value in new.items() if not name.endswith("Key")})
+    assert plan.get("token") == token
+    assert plan.get("shadows") == [{"cluster": "e.two", "percent": 10}]
+    assert (plan.get("attempts"), plan.get("max_request_bytes")) == (2, 5)
+    assert "keys" not in plan
+    assert not {"token", "shadows", "attempts", "max_request_bytes"} & _plan(inputs({"one": version("a", 100)})).keys()
 
 
 PLANS = st.dictionaries(
@@ -188,6 +202,30 @@ def test_an_endpoint_whose_first_version_fails_the_sample_is_not_there(
     with pytest.raises(OperationError):
         Route().create(CALL, route(one=100))
     assert Xds(gateway.layout).route("echo") is None
+
+
+def test_a_sample_is_scored_by_what_the_routes_of_that_moment_take(
+    gateway: Gateway, route: Callable[..., dict[str, Any]]
+) -> None:
+    TokenIssuer().create(CALL, {"state": str(gateway.layout.state), "url": "u", "rotation": 1, "current": True})
+    token = {"auth": "token", "token": {"audiences": ["app"], "role": "Score.Invoke"}}
+
+    def taking_tokens(**percents: int) -> dict[str, Any]:
+        new = route(token, **percents)
+        return {name: value for name, value in new.items() if not name.endswith("Key")}
+
+    kind, first = Route(), taking_tokens(one=100)
+    kind.create(CALL, first)
+    with_keys = route(one=50, two=50)
+    kind.update(CALL, "echo", first, with_keys)
+    kind.update(CALL, "echo", with_keys, taking_tokens(one=50, two=25, three=25))
+    sent = [(name, authorization.removeprefix("Bearer ")) for name, authorization, _ in gateway.seen]
+    assert [name for name, _ in sent] == ["one", "two", "three"]
+    assert [text.count(".") for _, text in sent] == [2, 2, 0], "the way in of before, as long as the sample is scored"
+    assert sent[2][1] == "the first key"
+    for _, text in sent[:2]:
+        claims = json.loads(base64.urlsafe_b64decode(text.split(".")[1] + "=="))
+        assert (claims["aud"], claims["roles"]) == ("app", ["Score.Invoke"])
 
 
 def test_an_interrupted_update_leaves_everything_as_it_was(
