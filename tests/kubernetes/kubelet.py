@@ -65,6 +65,11 @@ def hanging(logs: str = "") -> Life:
     return Life({"running": {"startedAt": _now()}}, logs=logs, events=[("Warning", "Unhealthy", probe)])
 
 
+def done() -> Life:
+    """The container has done its work."""
+    return Life({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": _now(), "finishedAt": _now()}})
+
+
 def image_pull_back_off(image: str = "registry.example.com/scoring:1") -> Life:
     """There is no such image, or the node may not pull it."""
     cause = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": not found'
@@ -227,7 +232,7 @@ class Kubelet:
         for namespace, wanted, life in reversed(self._rules):
             if namespace == pod["metadata"]["namespace"] and wanted.items() <= labels.items():
                 return life
-        return _READY
+        return _READY if pod["spec"]["restartPolicy"] == "Always" else _DONE
 
     def _pod(self, namespace: str, name: str) -> Manifest | None:
         with self._lock:
@@ -325,7 +330,6 @@ _ON_THIS_NODE = {"fieldSelector": f"spec.nodeName={NODE}"}
 
 def _status(pod: Manifest, life: Life) -> Manifest:
     containers: Iterable[Manifest] = pod["spec"]["containers"]
-    ended = "terminated" in life.state
     statuses = [
         {
             "name": container["name"],
@@ -347,10 +351,9 @@ def _status(pod: Manifest, life: Life) -> Manifest:
         {"type": "ContainersReady", "status": truth, "lastTransitionTime": _now(), **why},
         {"type": "Ready", "status": truth, "lastTransitionTime": _now(), **why},
     ]
-    running = "running" in life.state or life.restarts
     address = f"10.244.{int(pod['metadata']['uid'][:2], 16)}.{int(pod['metadata']['uid'][2:4], 16)}"
     return {
-        "phase": "Failed" if ended else "Running" if running else "Pending",
+        "phase": _phase(life),
         "hostIP": "127.0.0.1",
         "podIP": address,
         "podIPs": [{"ip": address}],
@@ -358,6 +361,12 @@ def _status(pod: Manifest, life: Life) -> Manifest:
         "containerStatuses": statuses,
         "conditions": conditions,
     }
+
+
+def _phase(life: Life) -> str:
+    if ended := life.state.get("terminated"):
+        return "Failed" if ended["exitCode"] else "Succeeded"
+    return "Running" if "running" in life.state or life.restarts else "Pending"
 
 
 def _event(pod: Manifest, kind: str, reason: str, message: str) -> Manifest:
@@ -403,4 +412,4 @@ def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_READY = ready()
+_READY, _DONE = ready(), done()

@@ -22,6 +22,7 @@ CONTROLLERS = (
     "disruption-controller",
     "endpointslice-controller",
     "garbage-collector-controller",
+    "job-controller",
     "namespace-controller",
     "serviceaccount-controller",
 )

@@ -187,3 +187,11 @@ def test_what_breaks_the_pod_standard_is_warned_of(api: Api, namespace: str) -> 
     api.warnings.clear()
     api.apply(deployment(namespace, securityContext={"privileged": True}))
     assert "would violate PodSecurity" in api.warnings[0]
+
+
+def test_the_pods_of_jobs_do_their_work_and_end(api: Api, kubelet: Kubelet, namespace: str) -> None:
+    template = deployment(namespace)["spec"]["template"]
+    template["spec"]["restartPolicy"] = "Never"
+    metadata = {"name": "job", "namespace": namespace}
+    api.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}})
+    until(lambda: api.get("batch/v1", "Job", "job", namespace)["status"].get("succeeded"), "a Job that is done")

@@ -1,7 +1,7 @@
 """The stand-in for pulumi-kubernetes over a real API server: objects go in by server-side apply, as the plugin does it.
 
 A replacement is what the plugin plans by its own list of fields, and what the API server refuses to change in a dry
-run. As the plugin does, it waits for Deployments and Services that do not ask it to leave that.
+run. As the plugin does, it waits for what does not ask it to leave that.
 """
 
 import base64
@@ -25,7 +25,9 @@ from tests.standins.kubernetes_objects import Kubernetes, Properties, check_kube
 from tests.standins.plugin import RefusedError, serve
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
-NOT_SERVED = frozenset({"StatefulSet", "Pod", "Job", "Ingress", "PersistentVolumeClaim", "ReplicationController"})
+WAIT_FOR = "pulumi.com/waitFor"
+"""`condition=TYPE`: what an object of any kind is waited for."""
+NOT_SERVED = frozenset({"StatefulSet", "Pod", "Ingress", "PersistentVolumeClaim", "ReplicationController"})
 """What the plugin waits for too, and nothing here would ever end the wait."""
 PATIENCE_S = 60.0
 _IMMUTABLE = ("field is immutable", "updates to", "may not be changed", "cannot be changed")
@@ -82,7 +84,10 @@ class ServerSide(Kubernetes):
             self._apply(urn, inputs, dry_run=False)
         except ApiError as error:
             raise RefusedError(str(error)) from None
-        if await_it and kind in _SETTLED:
+        condition = _annotations(inputs).get(WAIT_FOR, "").removeprefix("condition=")
+        if await_it and condition:
+            self._wait(inputs, lambda api, found: _is(found, condition))
+        elif await_it and kind in _SETTLED:
             self._wait(inputs, _SETTLED[kind])
         found = self.find(inputs)
         assert found is not None
@@ -116,9 +121,9 @@ class ServerSide(Kubernetes):
             time.sleep(0.1)
 
 
-def _established(api: Api, found: Properties) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+def _is(found: Properties, condition: str) -> bool:
+    conditions = found.get("status", {}).get("conditions") or []
+    return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 
 
 def _rolled_out(api: Api, found: Properties) -> bool:
@@ -130,8 +135,8 @@ def _rolled_out(api: Api, found: Properties) -> bool:
     )
 
 
-def _has_endpoints(api: Api, found: Properties) -> bool:
-    """A Service counts as up when a ready pod stands behind it, or it has got an address from outside."""
+def _has_no_unready_pods(api: Api, found: Properties) -> bool:
+    """A Service is done when no pod behind it is on its way, be there any or none; one for outside has its address."""
     if found["spec"].get("type") == "LoadBalancer":
         return bool(found.get("status", {}).get("loadBalancer", {}).get("ingress"))
     if not found["spec"].get("selector") or found["spec"].get("clusterIP") == "None":
@@ -141,13 +146,14 @@ def _has_endpoints(api: Api, found: Properties) -> bool:
         "discovery.k8s.io/v1", "EndpointSlice", metadata["namespace"],
         **{"kubernetes.io/service-name": metadata["name"]},
     )  # fmt: skip
-    return any(each["conditions"]["ready"] for page in pages for each in page["endpoints"] or ())
+    return all(each["conditions"]["ready"] for page in pages for each in page["endpoints"] or ())
 
 
 _SETTLED: Mapping[str, Callable[[Api, Properties], bool]] = {
-    "CustomResourceDefinition": _established,
+    "CustomResourceDefinition": lambda api, found: _is(found, "Established"),
+    "Job": lambda api, found: _is(found, "Complete"),
     "Deployment": _rolled_out,
-    "Service": _has_endpoints,
+    "Service": _has_no_unready_pods,
 }
 
 
