@@ -1,7 +1,6 @@
 """What others publish for clusters, as `tools/render-manifests` wrote it down; read when a cluster needs it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,9 +11,15 @@ BundleName = Literal["gateway-api", "envoy-gateway-crds", "envoy-gateway", "cert
 
 FOLDER = Path(__file__).parent / "manifests"
 
-_LAST = ("Job", "Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-"""Kinds that need what stands before them: a Job makes the certificates that the Deployments mount, and an API server
-that asks a webhook whose pods are not there yet refuses everything."""
+_ORDER = (
+    ("CustomResourceDefinition",),
+    (),  # every other kind
+    ("Job",),
+    ("Deployment", "Service"),
+    ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+)
+"""Kinds that need those before them: a Job makes the certificates that a Deployment mounts, pulumi-kubernetes waits for
+the pods behind a Service, and an API server that asks a webhook whose pods are not there refuses everything."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,9 @@ def read_bundle(name: BundleName) -> Bundle:
     """Read a bundle of the pinned version."""
     content = json.loads((FOLDER / f"{name}.json").read_text())
     objects: list[Manifest] = content["objects"]
-    kinds: Sequence[tuple[str, ...]] = (("CustomResourceDefinition",), *((kind,) for kind in _LAST))
-    first, *later = [tuple(each for each in objects if each["kind"] in kind) for kind in kinds]
-    named = {"CustomResourceDefinition", *_LAST}
-    between = tuple(each for each in objects if each["kind"] not in named)
-    stages = (first, between, *later)
+    stage_of = {kind: number for number, kinds in enumerate(_ORDER) for kind in kinds}
+    others = _ORDER.index(())
+    stages = [
+        tuple(each for each in objects if stage_of.get(each["kind"], others) == number) for number in range(len(_ORDER))
+    ]
     return Bundle(name, content["version"], tuple(stage for stage in stages if stage))
