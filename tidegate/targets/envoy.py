@@ -130,6 +130,11 @@ def paths(endpoint: str) -> dict[str, str]:
     }
 
 
+def unknown_version(endpoint: str, header: str, versions: Iterable[str]) -> str:
+    """What a request is told that names none of `versions` in `header`."""
+    return f"endpoint {endpoint} has no version of the name in {header}; it has: {', '.join(sorted(versions))}"
+
+
 def cluster(plan: ClusterPlan) -> Json:
     """The Envoy cluster of one version."""
     return {
@@ -226,7 +231,6 @@ def _provider(issuer: IssuerPlan, token: TokenPlan) -> Json:
 
 def _routes(plan: RoutePlan) -> Iterable[Json]:
     check = _check(plan)
-    known = ", ".join(sorted(plan["versions"]))
     retries = _retries(plan)
     for public, internal in paths(plan["endpoint"]).items():
         copies = _mirrors(plan) if internal == "/score" else {}
@@ -236,8 +240,7 @@ def _routes(plan: RoutePlan) -> Iterable[Json]:
                 whole: SharePlan = {"version": name, "percent": 100, **version}
                 yield _forward(match, internal, [whole], retries) | check
             match = {"path": public, "headers": [{"name": header, "present_match": True}]}
-            text = f"endpoint {plan['endpoint']} has no version of the name in {header}; it has: {known}"
-            yield _answer(match, 404, text) | check
+            yield _answer(match, 404, unknown_version(plan["endpoint"], header, plan["versions"])) | check
         shares = [share for share in plan["split"] if share["percent"] > 0]
         if shares:
             yield _forward({"path": public}, internal, shares, retries | copies) | check

@@ -21,7 +21,7 @@ from typing import Any
 from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
 from tidegate.gateway.names import ENVOY_API, GATEWAY, GATEWAY_API, HTTP, HTTPS
-from tidegate.targets.envoy import ANSWER_MARGIN_MS, CLIENT_HEADER, VERSION_HEADERS, paths
+from tidegate.targets.envoy import ANSWER_MARGIN_MS, CLIENT_HEADER, VERSION_HEADERS, paths, unknown_version
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import ANONYMOUS_LABEL, Manifest, described, labels, manifest, metadata
 from tidegate.targets.kubernetes.names import object_name
@@ -83,7 +83,7 @@ def plan_split(endpoint: EndpointSpec, cluster: ClusterFacts) -> Manifest:
 
 def plan_filters(endpoint: EndpointSpec, cluster: ClusterFacts) -> tuple[Manifest, ...]:
     """What the routes refer to: the paths that the scoring server knows, and the answers to unknown names."""
-    known = ", ".join(sorted(version.name for version in endpoint.versions))
+    versions = [version.name for version in endpoint.versions]
     rewrite = {"pattern": r"^.*/(score|swagger\.json)$", "substitution": r"/\1"}
     specs: dict[str, Json] = {
         _paths_filter_name(endpoint): {
@@ -91,7 +91,7 @@ def plan_filters(endpoint: EndpointSpec, cluster: ClusterFacts) -> tuple[Manifes
         }
     }
     for header in VERSION_HEADERS:
-        text = f"endpoint {endpoint.name} has no version of the name in {header}; it has: {known}"
+        text = unknown_version(endpoint.name, header, versions)
         specs[_unknown_filter_name(endpoint, header)] = {
             "directResponse": {
                 "statusCode": 404,
