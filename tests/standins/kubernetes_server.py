@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 TOKEN = "the-token-of-the-kubeconfig"
 CHANNELS = Subprotocol("v4.channel.k8s.io")
-_QUERIES = {"limit", "labelSelector", "fieldSelector"}
+_QUERIES = {"limit", "continue", "labelSelector", "fieldSelector"}
 
 
 @dataclass
@@ -42,6 +42,8 @@ class KubernetesServer:
     refused: dict[str, int] = field(default_factory=dict)
     """The status with which paths that end so are refused."""
     token: str = TOKEN
+    page: int = 500
+    """How many members of a list come at once at most."""
     requests: list[str] = field(default_factory=list)
     before: Callable[[str], None] = lambda path: None
     """Called with the path before each answer: a test changes the objects here, as a cluster does with time."""
@@ -113,7 +115,9 @@ class KubernetesServer:
             key, _, value = selected.partition("=")
             assert key == "involvedObject.uid", key
             found = [thing for thing in found if thing["involvedObject"]["uid"] == value]
-        return _json({"metadata": {}, "items": found})
+        begin = int(query.get("continue", 0))
+        end = begin + min(int(query["limit"]), self.page)
+        return _json({"metadata": {"continue": str(end)} if end < len(found) else {}, "items": found[begin:end]})
 
     def _log(self, path: str, query: Mapping[str, str]) -> Response:
         assert query.keys() <= {"container", "tailLines", "previous", "follow"}, query

@@ -1,6 +1,7 @@
 """`tidegate status`, `logs`, `score` and `keys` for a stack whose endpoints are on clusters."""
 
 import json
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -86,8 +87,11 @@ def prod(tidegate: Command, server: KubernetesServer, monkeypatch: pytest.Monkey
 
 
 def test_status_shows_pods_and_what_is_wrong_with_them(prod: Prod, ridge: Cluster, forest: Cluster) -> None:
-    ended = terminated(137, "OOMKilled")
-    ridge.deploy(pod(ready=True), pod(ready=True, restarts=2, last=ended, memory="1Gi"), wanted=2)
+    last, before = terminated(137, "OOMKilled"), terminated(1)
+    before["terminated"]["finishedAt"] = "2026-11-20T23:59:00Z"
+    ridge.deploy(
+        pod(ready=True, restarts=1, last=last, memory="1Gi"), pod(ready=True, restarts=1, last=before), wanted=2
+    )
     forest.deploy(pod(state=CRASHED, last=terminated(3), restarts=4))
     code, out, err = prod("status")
     assert (code, err) == (0, "")
@@ -98,7 +102,7 @@ def test_status_shows_pods_and_what_is_wrong_with_them(prod: Prod, ridge: Cluste
         "ridge    90 %     default, control  2/2 ready  2         1f2e3d4c5b6a",
         "forest: diabetes-forest-1-0: CrashLoopBackOff: init() raised, or the script could not be imported "
         "(exit code 3); started 5 times",
-        "ridge: diabetes-ridge-1-1: 2026-11-21T09:01:00Z OOMKilled: it took more memory than its limit of 1Gi "
+        "ridge: diabetes-ridge-1-0: 2026-11-21T09:01:00Z OOMKilled: it took more memory than its limit of 1Gi "
         "(containerResourceRequirements.memoryInGBLimit)",
     ]
 
@@ -264,7 +268,7 @@ def test_following_goes_on_with_containers_and_pods_that_are_new(
 
 
 @pytest.fixture
-def over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+def over_tls(tmp_path: Path) -> Iterator[Endpoint]:
     """A scoring address over https, whose authority the machine trusts."""
     signed = issue("localhost", names=["localhost"])
     (tmp_path / "server.pem").write_text(signed.pem + signed.key_pem)
@@ -275,22 +279,23 @@ def over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoi
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        # Not in os.environ: what the machine trusts is OpenSSL's matter, and httpx looks for the variable by itself.
+        os.putenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
         yield server
+        before = os.environ.get("SSL_CERT_FILE")
+        os.unsetenv("SSL_CERT_FILE") if before is None else os.putenv("SSL_CERT_FILE", before)
         server.shutdown()
         thread.join()
 
 
-def test_a_sample_goes_to_the_address_over_https(
-    prod: Prod, server: KubernetesServer, over_tls: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sample_goes_to_the_address_over_https(prod: Prod, server: KubernetesServer, over_tls: Endpoint) -> None:
     address = f"https://localhost:{over_tls.server_port}/api/v1/service/diabetes/score"
     prod.outputs(server.kubeconfig, address=address)
     code, out, _ = prod("score", "diabetes", "--data", "[1]", "--version", "forest")
     assert (code, out) == (0, '{"result": [1.5]}\n')
     assert over_tls.headers["authorization"] == "Bearer the primary key"
     assert over_tls.headers["x-tidegate-version"] == "forest"
-    monkeypatch.delenv("SSL_CERT_FILE")
+    os.unsetenv("SSL_CERT_FILE")
     said = prod.fails("score", "diabetes", "--data", "[1]")
     assert "CERTIFICATE_VERIFY_FAILED" in said
     assert said.endswith("; tidegate status shows its pods")

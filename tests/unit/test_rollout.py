@@ -157,6 +157,25 @@ def test_an_autoscaler_that_may_not_be_seen_is_none(server: KubernetesServer, cl
     assert create(server, told)["ready"] == 1
 
 
+def test_a_list_is_read_to_its_end(server: KubernetesServer, cluster: Cluster, told: Told) -> None:
+    server.page = 2
+    cluster.deploy(*(pod(ready=True) for _ in range(5)))
+    assert create(server, told)["ready"] == 5
+
+
+def test_a_login_that_ends_meanwhile_is_made_again(
+    server: KubernetesServer, cluster: Cluster, told: Told, tmp_path: Path
+) -> None:
+    logins = tmp_path / "logins"
+    script = f'echo >>{logins}; printf \'{{"status": {{"token": "token-%s"}}}}\' "$(wc -l <{logins})"'
+    login = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "sh", "args": ["-c", script]}
+    server.token = "token-1"
+    cluster.deploy(pod())
+    steps(server, lambda: None, lambda: setattr(server, "token", "token-2"), lambda: cluster.revise(pod(ready=True)))
+    assert create(server, told, kubeconfig=kubeconfig(server.url, {"exec": login}))["ready"] == 1
+    assert len(logins.read_text().splitlines()) == 2
+
+
 def test_a_server_that_stumbles_is_asked_again(server: KubernetesServer, cluster: Cluster, told: Told) -> None:
     cluster.deploy(pod(ready=True))
     server.broken = 1
@@ -203,7 +222,16 @@ def test_a_new_version_without_its_image_fails_at_once(server: KubernetesServer,
     ]
 
 
+def test_what_failed_before_is_no_reason_until_kubernetes_has_seen_the_new_generation(
+    server: KubernetesServer, cluster: Cluster, told: Told
+) -> None:
+    cluster.deploy(pod(state=CRASHED, last=terminated(3), restarts=3), observed=False)
+    steps(server, lambda: None, lambda: None, lambda: (cluster.remove(1), cluster.deploy(pod(ready=True))))
+    assert create(server, told)["ready"] == 1
+
+
 def test_an_update_that_leaves_nothing_running_says_so(server: KubernetesServer, cluster: Cluster, told: Told) -> None:
+    cluster.deploy(pod(state=CREATING))
     cluster.deploy(pod(state=CRASHED, last=terminated(3), restarts=3))
     with pytest.raises(
         OperationError, match="none of its replicas is ready: its share of the requests is answered 503"
@@ -276,6 +304,7 @@ def test_no_node_for_a_pod(
     assert create(server, told)["ready"] == 1
 
     cluster.deploy(pod(unschedulable="0/3 nodes are available: 3 Insufficient nvidia.com/gpu."))
+    cluster.event("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
     cluster.event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached", kind="Normal")
     lines = fails(server, told).splitlines()
     assert lines[1] == (
@@ -567,6 +596,8 @@ def test_a_preview_says_that_a_cluster_cannot_be_asked_once(
     assert kind.inspect(told.call, old, old) == []
     assert kind.inspect(told.call, old, new | {"kubeconfig": UNKNOWN}) == []
     assert kind.inspect(told.call, {}, inputs(server)) == []
+    assert kind.inspect(told.call, {}, inputs(server, version="forest")) == []
+    assert server.requests == ["/version"]
     assert told == []
     assert kind.inspect(told.call, old, new) == []
     assert kind.inspect(told.call, {}, new | {"version": "forest"}) == []
