@@ -1,7 +1,6 @@
 """`tidegate image update|list|show`: what the names of base images stand for, and what is in a registry."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,11 +9,13 @@ from typing import Any, cast
 
 from cli.errors import CliError
 from cli.project import Project
+from tidegate.azure.registry_access import RegistryAccess
 from tidegate.config import Environment, from_file
 from tidegate.findings import ConfigError
-from tidegate.image.credentials import CredentialsError, find_credentials
+from tidegate.image.credentials import CredentialsError
 from tidegate.image.inputs import needed_images
 from tidegate.image.lock import FILE, read, write
+from tidegate.image.plan import built
 from tidegate.image.reference import Reference, ReferenceFormatError
 from tidegate.image.registry import Manifest, RegistryClient, RegistryError
 from tidegate.image.update import Looked, index_platforms, platform_name
@@ -58,7 +59,7 @@ def looked_json(seen: list[Looked]) -> list[dict[str, Any]]:
 
 def connect(host: str) -> RegistryClient:
     """The client of a registry, with the login that Docker or the Azure CLI has left for it."""
-    return RegistryClient(host, find_credentials(host, os.environ))
+    return RegistryAccess().connect(host)
 
 
 @dataclass(frozen=True)
@@ -104,21 +105,21 @@ class Image:
 
 def images(repository: str) -> list[Image]:
     """The images of a repository, `REGISTRY/PATH`, by their registry's tags."""
-    named = _reference(repository)
-    with _asking(named) as client:
+    place = named(repository)
+    with asking(place) as client:
         found = (
-            _image(client, Reference(named.registry, named.repository, tag)) for tag in client.tags(named.repository)
+            _image(client, Reference(place.registry, place.repository, tag)) for tag in client.tags(place.repository)
         )
         return [image for image in found if image]
 
 
 def image(reference: str) -> Image:
     """One image, by its registry's tag or its digest."""
-    named = _reference(reference)
-    with _asking(named) as client:
-        found = _image(client, named)
+    meant = named(reference)
+    with asking(meant) as client:
+        found = _image(client, meant)
     if found is None:
-        raise CliError(f"there is no image {named}")
+        raise CliError(f"there is no image {meant}")
     return found
 
 
@@ -161,9 +162,7 @@ def _needed(environments: list[Environment]) -> set[Reference]:
     return {
         reference
         for environment in environments
-        for endpoint in environment.endpoints
-        for version in endpoint.versions
-        if not version.image
+        for _, version in built(environment)
         for reference in needed_images(version)
     }
 
@@ -179,7 +178,7 @@ def _looked(each: Looked) -> str:
 
 
 @contextmanager
-def _asking(reference: Reference) -> Iterator[RegistryClient]:
+def asking(reference: Reference) -> Iterator[RegistryClient]:
     """A registry's client whose errors are the command's."""
     try:
         with connect(reference.registry) as client:
@@ -188,7 +187,8 @@ def _asking(reference: Reference) -> Iterator[RegistryClient]:
         raise CliError(str(error)) from error
 
 
-def _reference(text: str) -> Reference:
+def named(text: str) -> Reference:
+    """Read an image's name. Raises CliError."""
     try:
         return Reference.parse(text)
     except ReferenceFormatError as error:
@@ -199,13 +199,13 @@ def _image(client: RegistryClient, reference: Reference) -> Image | None:
     manifest = client.manifest(reference)
     if manifest is None:
         return None
-    named = replace(reference, digest=manifest.digest)
+    whole = replace(reference, digest=manifest.digest)
     if manifest.is_index:
-        return Image(named, 0, tuple(sorted(index_platforms(manifest))), "", {})
+        return Image(whole, 0, tuple(sorted(index_platforms(manifest))), "", {})
     config = client.config(reference, manifest)
     created = config.get("created")
     return Image(
-        named,
+        whole,
         _layers_size(manifest),
         tuple(filter(None, [platform_name(config)])),
         created if isinstance(created, str) else "",

@@ -22,17 +22,18 @@ from tidegate.image.registry import RegistryClient, RegistryError
 
 
 def plan(project: Project) -> list[dict[str, Any]]:
-    """For each version: `endpoint`, `version`, `key`, `contents`, `found`, and `changes` since the last deployment.
+    """For each image: `name`, `endpoint` and `version` (None where registered), `key`, `contents`, `found`, `changes`.
 
-    `changes` is None where there was none.
+    The latter are those since the last deployment; None where there was none.
     """
     environment, images = _planned(project)
     last = last_contents(project)
     found = {image.inputs.key: _found(image, environment) for image in images}
     return [
         {
-            "endpoint": image.endpoint,
-            "version": image.version,
+            "name": image.name,
+            "endpoint": image.name.partition("/")[0] if "/" in image.name else None,
+            "version": image.name.partition("/")[2] or None,
             "key": image.inputs.key,
             "contents": image.contents,
             "found": found[image.inputs.key],
@@ -102,7 +103,7 @@ def as_text(versions: list[dict[str, Any]]) -> str:
     lines: list[str] = []
     for each in versions:
         contents = each["contents"]
-        lines.append(f"{each['endpoint']}/{each['version']}")
+        lines.append(each["name"])
         base = contents["base"] or ("a given Dockerfile" if contents["dockerfile"] else "")
         rows = {
             "environment": f"{each['key'][:15]}  {each['found']}",

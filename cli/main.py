@@ -301,6 +301,57 @@ def image_show(
         sys.stdout.write(registries.image_text(found) + "\n")
 
 
+Further = Annotated[
+    list[str] | None, typer.Option("--stack", "-s", help="A stack elsewhere that uses images of the registry too.")
+]
+
+
+@image_app.command("prune")
+def image_prune(
+    path: Annotated[str, typer.Argument(help="REGISTRY/PATH, such as mine.azurecr.io/tidegate; what is under it too.")],
+    *,
+    keep: Annotated[int, typer.Option(min=0, help="How many unused images of a repository stay, the newest.")] = 5,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    stack: Further = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which images nothing uses, and delete them once that is confirmed."""
+    from cli import image_clean  # noqa: PLC0415 (as above)
+
+    use = image_clean.in_use(Project.find(LOCAL), stack or ())
+    for text in use.unread:
+        out.print(f"the pods are not known of {text}", style="yellow", markup=False)
+    prunings = image_clean.plan(path, use, keep=keep)
+    if as_json:
+        _json([pruning.as_json() for pruning in prunings])
+    else:
+        sys.stdout.write(image_clean.as_text(prunings) + "\n")
+    count = sum(len(pruning.goes) for pruning in prunings)
+    if not count or not (yes or (not as_json and typer.confirm(f"Delete {count} images?"))):
+        return
+    said = f"{image_clean.prune(prunings)} images are deleted"
+    Console(stderr=True, highlight=False).print(said)
+
+
+@image_app.command("delete")
+def image_delete(
+    reference: Annotated[str, typer.Argument(help="REGISTRY/PATH:TAG, or REGISTRY/PATH@sha256:...")],
+    stack: Further = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete one image from a registry; refused while a stack or a pod uses it."""
+    from cli import image_clean  # noqa: PLC0415 (as above)
+
+    use = image_clean.in_use(Project.find(LOCAL), stack or ())
+    if use.unread:
+        raise CliError(f"the pods are not known of {'; '.join(use.unread)}")
+    gone = image_clean.delete(reference, use)
+    if as_json:
+        _json({"deleted": str(gone)})
+    else:
+        out.print(f"{gone} is deleted", markup=False)
+
+
 @model_app.command("register")
 def model_register(
     name: Annotated[str, typer.Argument(help="The model's name.")],

@@ -81,14 +81,16 @@ class Artifacts(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:Artifacts", name, None, opts)
-        for image in plan.images:
-            inputs = {"version": image.name, **image.contents}
-            Contents(f"{name}.{image.endpoint}.{image.version}", inputs, pulumi.ResourceOptions(parent=self))
         self._images = (
             _Promoted(plan, azure.promote_from)
             if azure.promote_from
             else _Built(name, plan, registry, azure.shared_registries, root=root, parent=self)
         )
+        for image in plan.images:
+            inputs = {"version": image.name, **image.contents}
+            # Once the image is there, so that what failed is said again.
+            options = pulumi.ResourceOptions(parent=self, depends_on=self._images.made(image))
+            Contents(_child(name, image), inputs, options)
         content: Mapping[str, pulumi.Output[str]] = {}
         if azure.model_store:
             self.store = ModelStore(
@@ -102,10 +104,11 @@ class Artifacts(pulumi.ComponentResource):
                 kind=azure.model_store.deployer_principal_type or login_kind(),
                 parent=self.store,
             )
-            content = _Stored(f"{name}.store", plan, self.store, root=root).orders
+            content = _Stored(name, plan, self.store, root=root, parent=self).orders
+        by_name = {image.name: image for image in plan.images}
         self.versions = {
-            image.name: VersionArtifacts(self._images.of(image), content.get(image.name), image.contents)
-            for image in plan.images
+            version: VersionArtifacts(self._images.of(by_name[image]), content.get(image), by_name[image].contents)
+            for version, image in plan.runs.items()
         } | {
             given: VersionArtifacts(self._images.given(reference), None, {}) for given, reference in plan.given.items()
         }
@@ -125,6 +128,10 @@ class _Images(ABC):
     @abstractmethod
     def of(self, image: PlannedImage) -> pulumi.Output[str]:
         """The reference of a version's image, with its digest."""
+
+    def made(self, image: PlannedImage) -> list[pulumi.Resource]:
+        """What a version's image waits for."""
+        return []
 
     def given(self, reference: Reference) -> pulumi.Output[str]:
         """The reference that a version names itself."""
@@ -171,7 +178,7 @@ class _Built(_Images):
                 self._images[image.name] = environment
                 continue
             made = VersionImage(
-                f"{name}.{image.endpoint}.{image.version}.image",
+                f"{_child(name, image)}.image",
                 contexts.build(build),
                 source,
                 environment=environment,
@@ -185,6 +192,9 @@ class _Built(_Images):
     def of(self, image: PlannedImage) -> pulumi.Output[str]:
         return self._images[image.name].reference
 
+    def made(self, image: PlannedImage) -> list[pulumi.Resource]:
+        return [self._images[image.name]]
+
 
 class _Promoted(_Images):
     """Images that another stack of the project ran: nothing is built, and no registry is asked (rule I7)."""
@@ -197,7 +207,7 @@ class _Promoted(_Images):
         for image in plan.images:
             build = plan.versions.get(image.name) or plan.environments[image.inputs.key]
             try:
-                found = promoted(build.repository, build.tag, self._ran, stack=stack, path=_path(image.name))
+                found = promoted(build.repository, build.tag, self._ran, stack=stack, path=key_path(image.loc))
             except ConfigError as error:
                 findings += error.findings
                 continue
@@ -205,7 +215,7 @@ class _Promoted(_Images):
             self.named[build.name] = str(self._images[image.name])
         for version, reference in plan.given.items():
             try:
-                promoted_digest(reference, self._ran, stack=stack, path=_path(version))
+                promoted_digest(reference, self._ran, stack=stack, path=f"{_path(version)}.image")
             except ConfigError as error:
                 findings += error.findings
         if findings:
@@ -241,8 +251,10 @@ class _Contexts:
 class _Stored:
     """Registered models and fetched code in a store; `orders` is what each version that fetches is told to."""
 
-    def __init__(self, name: str, plan: ArtifactPlan, store: ModelStore, *, root: Path) -> None:
-        self._name, self._store, self._root = name, store, root
+    def __init__(
+        self, name: str, plan: ArtifactPlan, store: ModelStore, *, root: Path, parent: pulumi.Resource
+    ) -> None:
+        self._name, self._store, self._root, self._parent = name, store, root, parent
         models = {number: self._model(number, model) for number, model in plan.models.items()}
         code: dict[str, StoredCode] = {}
         self.orders: dict[str, pulumi.Output[str]] = {}
@@ -281,7 +293,7 @@ class _Stored:
         return StoredCode(f"{self._name}.{digest[:15]}", inputs, self._options())
 
     def _options(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self._store, depends_on=[self._store])
+        return pulumi.ResourceOptions(parent=self._parent, depends_on=[self._store])
 
 
 def _address(stored: StoredModel | StoredCode) -> pulumi.Output[Address]:
@@ -303,6 +315,10 @@ def _logins(registry: Registry, access: RegistryAccess, *, exists: bool) -> Sequ
         raise ConfigError([Finding("tidegate:registry", str(error), remedy)]) from error
     made = pulumi.Output.from_input(registry.registry_id)
     return (RegistryLogin(host, TOKEN_USER, made.apply(lambda _: access.token(host).get_secret_value())),)
+
+
+def _child(name: str, image: PlannedImage) -> str:
+    return f"{name}.{image.name.replace('/', '.')}"
 
 
 def _path(version: str) -> str:

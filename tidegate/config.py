@@ -31,11 +31,14 @@ from tidegate.endpoint.rules import (
 )
 from tidegate.endpoint.spec import EndpointSpec, GatewaySpec, GivenKeys, KeyRotation, VersionSpec
 from tidegate.findings import ConfigError, Finding
+from tidegate.image.input import ImageInput
 from tidegate.image.inputs import PLATFORM
+from tidegate.image.registered import IMAGES, NAME, NUMBER, check_reference, refer
+from tidegate.image.spec import ImageSpec
 from tidegate.model.rules import MOST_MODELS, Registry
 from tidegate.model.spec import ModelRef, ModelSpec
 from tidegate.names import ENDPOINT, namesake
-from tidegate.parse import Broken, Loc, Parsed, key_path, parse
+from tidegate.parse import Broken, Loc, Parsed, key_path, known_keys, parse
 from tidegate.paths import kind, locate
 from tidegate.stack_input import AZURE_KEYS, StackInput, Target
 from tidegate.v1.deployment import DeploymentConfig
@@ -63,6 +66,8 @@ class Environment:
     production: bool = False
     gateway: GatewaySpec = field(default_factory=GatewaySpec)
     models: tuple[ModelSpec, ...] = ()
+    """Sorted by name and number."""
+    images: tuple[ImageSpec, ...] = ()
     """Sorted by name and number."""
     endpoints: tuple[EndpointSpec, ...] = ()
     """Sorted by name."""
@@ -170,6 +175,8 @@ class _Loader:
         self._root = root
         self._findings = list(parsed.findings)
         self._registry = Registry(root)
+        self._images: tuple[ImageSpec, ...] = ()
+        self._holes = set(parsed.broken.places)
 
     def environment(self, stack: str) -> Environment:
         target = self._input.target
@@ -177,6 +184,7 @@ class _Loader:
             problem, remedy = "the target is missing", "Write tidegate:target: local, or azure"
             self._findings.append(Finding("tidegate:target", problem, remedy))
         self._register_models()
+        self._images = self._registered_images()
         production, azure = self._azure()
         entries = sorted((self._input.endpoints or {}).items())
         clusters = self._clusters(azure)
@@ -198,6 +206,7 @@ class _Loader:
             azure=azure,
             gateway=GatewaySpec(**gateway.model_dump(exclude_none=True) if gateway else {}),
             models=self._registry.models,
+            images=self._images,
             endpoints=complete,
             notes=tuple(findings),
         )
@@ -258,6 +267,57 @@ class _Loader:
                 self._registry.doubt(str(hole[1]) if len(hole) > 1 else None)
         for name, entry in sorted((self._input.models or {}).items()):
             self._findings += self._registry.register((place, name), name, entry)
+
+    def _registered_images(self) -> tuple[ImageSpec, ...]:
+        found: list[ImageSpec] = []
+        for name, entry in sorted((self._input.images or {}).items()):
+            if problem := NAME.problem(name):
+                self._findings.append(Finding(key_path((IMAGES, name)), problem, "Choose another name"))
+            several = not isinstance(entry, ImageInput)
+            for number, given in entry.items() if several else [("1", entry)]:
+                loc: Loc = (IMAGES, name, number) if several else (IMAGES, name)
+                if not re.fullmatch(NUMBER, number):
+                    problem = f'"{number}" is no number of an image'
+                    self._findings.append(Finding(key_path(loc), problem, "Count from 1"))
+                elif image := self._image(loc, name, int(number), given):
+                    found.append(image)
+                else:
+                    self._holes |= {loc}
+        return tuple(sorted(found, key=lambda image: (image.name, image.number)))
+
+    def _image(self, loc: Loc, name: str, number: int, given: ImageInput) -> ImageSpec | None:
+        layers = [stack_layer(self._parsed, loc, self._root)]
+        unread = not self._broken.sound(*loc, "inference")
+        if given.inference is not None:
+            layer, findings = file_layer(InferenceConfig, given.inference, (*loc, "inference"), self._root)
+            self._findings += findings
+            layers += [layer] if layer else []
+            unread = unread or layer is None
+        settings = Settings(reversed(layers), unread=unread)
+        inference = None
+        if given.reference is None and not self._broken.sound(*loc, "reference"):
+            return None
+        if given.reference is None:
+            inference, findings = resolve_inference(settings, self._root, native=True)
+        else:
+            findings = check_reference((*loc, "reference"), given.reference)
+            written = [key for key in known_keys(InferenceConfig) if key != "description" and settings.written(key)]
+            if beside := [*written, *(["models"] if given.models else [])]:
+                problem = f"{', '.join(beside)} beside reference: an image that exists is left as it is"
+                findings.append(Finding(key_path(loc), problem, "Take them out, or take reference out"))
+        models = self._models((*loc, "models"))
+        self._findings += findings
+        if (inference is None and given.reference is None) or any(each.severity == "error" for each in findings):
+            return None
+        return ImageSpec(
+            name=name,
+            number=number,
+            reference=given.reference or "",
+            inference=inference,
+            models=models,
+            tags=given.tags or {},
+            description=settings.value.description or "",
+        )
 
     def _endpoint(
         self, name: str, entry: EndpointInput, clusters: Clusters | None, *, production: bool
@@ -329,10 +389,13 @@ class _Loader:
         return Settings(reversed(layers), unread=unread)
 
     def _version(self, loc: Loc, version: VersionInput, settings: Settings) -> VersionSpec | None:
+        image = ""
         if version.image is None:
             inference, findings = resolve_inference(settings, self._root, native=self._input.target != "local")
         else:
-            inference, findings = None, check_image(loc, version, settings)
+            image, findings = refer((*loc, "image"), version.image, self._images, self._holes)
+            inference, more = None, check_image(loc, version, settings)
+            findings += more
         deployment, more = resolve_deployment(settings)
         findings += more
         if self._input.target is not None:
@@ -353,7 +416,7 @@ class _Loader:
             inference=inference,
             deployment=deployment,
             shadow=version.shadow or 0,
-            image=version.image or "",
+            image=image,
             delivery=version.delivery,
             node_pool=version.node_pool or "",
         )

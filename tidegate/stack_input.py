@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from tidegate.endpoint.input import EndpointInput, GatewayInput, GivenKeysInput
+from tidegate.image.input import ImageEntry
 from tidegate.model.input import ModelEntry
 from tidegate.parse import Input
 
@@ -41,6 +42,9 @@ class StackInput(Input):
     )
     gateway: GatewayInput | None = Field(None, alias="tidegate:gateway")
     models: dict[str, ModelEntry] | None = Field(None, alias="tidegate:models", description="Models by name.")
+    images: dict[str, ImageEntry] | None = Field(
+        None, alias="tidegate:images", description="Images by name, for versions that run one as it is."
+    )
     endpoints: dict[str, EndpointInput] | None = Field(
         None, alias="tidegate:endpoints", description="Endpoints by name."
     )

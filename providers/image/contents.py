@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from providers.kind import TEXT, TEXT_MAP, TEXTS, Call, Kind, Properties
+from providers.kind import TEXT, TEXT_MAP, TEXTS, Call, Failure, Kind, Properties
 from tidegate.image.changes import changes
 
 CONTENTS = {
@@ -20,6 +20,7 @@ CONTENTS = {
     "code": TEXT,
     "models": TEXT_MAP,
 }
+_NOT_WRITTEN = ("key", "base", "dockerfile", "platform", "server")
 _REMADE = {
     "environment": "the environment's image is made anew",
     "code": "the environment's image is kept, the layer with the code is made anew",
@@ -32,6 +33,19 @@ class Contents(Kind):
 
     type = "tidegate-serving:image:Contents"
     inputs: ClassVar = {"version": TEXT, **CONTENTS}
+
+    def check(self, old: Properties, new: Properties) -> list[Failure]:
+        """A registered image's number keeps what it was registered with; the lock and upgrades may move the rest."""
+        name, colon, _ = new["version"].partition(":")
+        if not old or not colon:
+            return []
+        written = {key: old[key] for key in _NOT_WRITTEN if key in old}
+        found = changes(old, {**new, **written})
+        if not found:
+            return []
+        said = "; ".join(change.text for change in found)
+        reason = f"{new['version']} was registered with something else: {said}; register this as the next number"
+        return [Failure("version", f"{reason} in tidegate:images.{name}")]
 
     def notices(self, old: Properties, new: Properties) -> list[str]:
         """What has changed, and which image is made anew for it."""

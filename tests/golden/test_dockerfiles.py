@@ -8,12 +8,13 @@ import pytest
 from tidegate.endpoint.spec import InferenceSpec, VersionSpec
 from tidegate.image.base import DEFAULT_BASE, MICROMAMBA, UV, dockerfile_images
 from tidegate.image.dockerfile import (
+    KEY_LABEL,
     Tools,
     VersionLayer,
     environment_dockerfile,
     environment_files,
+    image_labels,
     version_dockerfile,
-    version_labels,
 )
 from tidegate.image.inputs import ImageInputs, image_inputs
 from tidegate.image.lock import Lock, LockedImage
@@ -147,10 +148,8 @@ def test_every_image_in_a_dockerfile_is_named_by_digest(tmp_path: Path) -> None:
 
 
 def test_a_version_with_one_model(write: bool) -> None:
-    labels = version_labels(
-        "diabetes-ridge", 3, key="e1-0", tags={"team": 'a "b"', "data": "$x"}, description="One\nline \\ of it"
-    )
-    layer = VersionLayer("score.py", (("diabetes-ridge", 1),), labels)
+    labels = image_labels("diabetes-ridge", 3, tags={"team": 'a "b"', "data": "$x"}, description="One\nline \\ of it")
+    layer = VersionLayer("score.py", (("diabetes-ridge", 1),), {**labels, KEY_LABEL: "e1-0"})
     compare("diabetes-ridge-version", version_dockerfile(layer), write=write)
 
 

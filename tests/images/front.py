@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+from urllib.parse import parse_qs
 
 import httpx
+
+from tests.standins.cloud import TOKEN
 
 Fault = Literal["", "denies", "garbage", "slow", "loses manifests"]
 
@@ -24,6 +27,8 @@ class Front:
         self.fault: Fault = ""
         self.patience_s = 0.0
         """How long each answer takes where it is slow."""
+        self.exchanges = 0
+        """How often an Azure login was taken."""
         self._behind = behind
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
@@ -43,6 +48,15 @@ class Front:
             self._server.shutdown()
             self._server.server_close()
             thread.join()
+
+    def _exchange(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """What a registry of Azure's answers to the Azure login (Azure/acr, docs/AAD-OAuth.md)."""
+        given = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        wanted = {"grant_type": "access_token", "service": request.headers["host"], "access_token": TOKEN}
+        if request.command != "POST" or given != wanted or self.fault == "denies":
+            return _send(request, 401, {"content-type": "application/json"}, _errors("UNAUTHORIZED", "no such login"))
+        self.exchanges += 1
+        return _send(request, 200, {"content-type": "application/json"}, b'{"refresh_token": "a-refresh-token"}')
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self
@@ -65,6 +79,8 @@ class Front:
         body = _body(request)
         if self.fault == "slow":
             time.sleep(self.patience_s)
+        if request.path == "/oauth2/exchange":
+            return self._exchange(request, body)
         if self.fault == "denies":
             return _send(request, 403, {"content-type": "application/json"}, _errors("DENIED", DENIED))
         if self.fault == "garbage":

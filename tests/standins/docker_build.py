@@ -248,7 +248,7 @@ def _manifest(method: str, tag: str, state: Properties) -> bool:
         f"{scheme}://{host}/v2/{name}/manifests/{state['digest']}",
         headers={"accept": ", ".join(IMAGE_TYPES)},
         auth=(accounts[0]["username"], accounts[0]["password"]) if accounts else None,
-        trust_env=False,
+        trust_env=not is_loopback(tag),
     )
     return answer.is_success
 

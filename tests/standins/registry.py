@@ -49,7 +49,7 @@ def registry(folder: Path, *, auth: Mapping[str, Any] | None = None) -> Iterator
         "version": "0.1",
         "log": {"level": "info"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "content")}, "delete": {"enabled": True}},
-        "http": {"addr": host},
+        "http": {"addr": host, "relativeurls": True},  # whatever it is called by
         **({"auth": dict(auth)} if auth else {}),
     }
     (folder / "config.yml").write_text(json.dumps(configuration))  # JSON is YAML

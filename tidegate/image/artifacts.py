@@ -11,7 +11,7 @@ from tidegate.image.build import Build, environment_build, version_build
 from tidegate.image.dockerfile import Tools
 from tidegate.image.inputs import missing_images
 from tidegate.image.lock import FILE, Lock, read
-from tidegate.image.plan import PlannedImage, PlannedModel, plan_images, plan_models, version_loc
+from tidegate.image.plan import PlannedImage, PlannedModel, built, plan_images, plan_models
 from tidegate.image.reference import Reference
 from tidegate.parse import key_path
 
@@ -28,8 +28,10 @@ class ArtifactPlan:
     """Of what is baked, by `endpoint/version`."""
     models: Mapping[str, PlannedModel]
     """All registered numbers, by `name:number`."""
+    runs: Mapping[str, str]
+    """Which of the images each version runs that is not given one, by `endpoint/version`."""
     given: Mapping[str, Reference]
-    """The images that versions name themselves, with their digests, by `endpoint/version`."""
+    """The images that exist already, with their digests, of versions that run one, by `endpoint/version`."""
 
 
 def plan_artifacts(environment: Environment, *, root: Path) -> ArtifactPlan:
@@ -51,25 +53,29 @@ def plan_artifacts(environment: Environment, *, root: Path) -> ArtifactPlan:
         {image.inputs.key: environment_build(image.inputs, tools, root / "runtime") for image in images},
         {image.name: version_build(image) for image in images if image.delivery == "baked"},
         models,
-        _given(environment),
+        *_chosen(environment),
     )
 
 
-def _given(environment: Environment) -> dict[str, Reference]:
-    return {
-        f"{endpoint.name}/{version.name}": Reference.parse(version.image)
-        for endpoint in environment.endpoints
-        for version in endpoint.versions
-        if version.image
-    }
+def _chosen(environment: Environment) -> tuple[dict[str, str], dict[str, Reference]]:
+    registered = {str(image): image for image in environment.images}
+    runs: dict[str, str] = {}
+    given: dict[str, Reference] = {}
+    for endpoint in environment.endpoints:
+        for version in endpoint.versions:
+            name, image = f"{endpoint.name}/{version.name}", registered.get(version.image)
+            if image and not image.reference:
+                runs[name] = str(image)
+            elif version.image:
+                given[name] = Reference.parse(image.reference if image else version.image)
+            else:
+                runs[name] = name
+    return runs, given
 
 
 def _missing(environment: Environment, lock: Lock) -> Iterator[Finding]:
-    for endpoint in environment.endpoints:
-        for version in endpoint.versions:
-            if not version.image:
-                path = key_path(version_loc(endpoint.name, version.name))
-                yield from missing_images(version, lock, environment.image_platform, path=path)
+    for loc, version in built(environment):
+        yield from missing_images(version, lock, environment.image_platform, path=key_path(loc))
 
 
 def _homeless(environment: Environment, images: tuple[PlannedImage, ...]) -> Iterator[Finding]:
@@ -77,4 +83,4 @@ def _homeless(environment: Environment, images: tuple[PlannedImage, ...]) -> Ite
         return
     for image in images:
         if image.delivery == "fetched":
-            yield without_store(version_loc(image.endpoint, image.version), image.size)
+            yield without_store(image.loc, image.size)

@@ -46,17 +46,19 @@ def version_build(image: PlannedImage) -> Build:
     """The image of a version with its code and its models in it, over the one of its environment.
 
     Its tag is `v1-` and the SHA-256 over the environment's key, the code's digest, the entry script, and the models by
-    name and number with their files' names and digests: all that goes into it, so that one tag is one image.
+    name and number with their files' names and digests, and the labels: all that goes into it, so that one tag is one
+    image.
     """
     models = sorted(image.models, key=lambda model: (model.spec.name, model.spec.number))
     records = [
         (image.inputs.key, image.code.digest, image.entry_script),
+        *sorted(image.labels.items()),
         *((model.spec.name, str(model.spec.number), model.title, model.digest) for model in models),
     ]
     layer = VersionLayer(
         image.entry_script,
         tuple((model.spec.name, model.spec.number) for model in models),
-        {"org.opencontainers.image.title": image.name, "io.tidegate.key": image.inputs.key},
+        image.labels,
     )
     files: dict[str, ContextFile] = {
         f"code/{file.path}": KnownFile(image.code.root / file.path, file.sha256, file.executable)
@@ -66,7 +68,7 @@ def version_build(image: PlannedImage) -> Build:
         place = f"models/{model.spec.name}/{model.spec.number}"
         files |= {f"{place}/{path}": KnownFile(file.source, file.sha256) for path, file in model.laid_out()}
     return Build(
-        f"tidegate/{image.endpoint.rstrip('-')}/{image.version.rstrip('-')}",  # no part of a path may end in one
+        image.repository,
         f"v1-{records_sha256(records)}",
         version_dockerfile(layer),
         files,

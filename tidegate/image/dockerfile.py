@@ -30,7 +30,9 @@ PREFIX = "/opt/tidegate/env"
 FOLDER = ".tidegate"
 """What this project adds to a build context, out of the way of what a user's own Dockerfile copies."""
 
-_TITLE = "org.opencontainers.image.title"
+TITLE_LABEL = "org.opencontainers.image.title"
+KEY_LABEL = "io.tidegate.key"
+"""The key of the environment that an image has."""
 _PORT = 5001
 
 
@@ -144,19 +146,18 @@ def model_folder(models: Sequence[tuple[str, int]]) -> str:
 
 def environment_labels(inputs: ImageInputs) -> dict[str, str]:
     """What an environment's image says of itself: no name, since one image serves all that have its key."""
-    labels = {_TITLE: "Tidegate environment", "io.tidegate.key": inputs.key, "io.tidegate.server": inputs.server}
+    labels = {TITLE_LABEL: "Tidegate environment", KEY_LABEL: inputs.key, "io.tidegate.server": inputs.server}
     if inputs.image and inputs.image.digest:
         labels["org.opencontainers.image.base.digest"] = inputs.image.digest
     return labels
 
 
-def version_labels(name: str, number: int, *, key: str, tags: Mapping[str, str], description: str) -> dict[str, str]:
-    """What a version's image says of itself: `key` is its environment's; tags as JSON (rule I4)."""
+def image_labels(name: str, number: int, *, tags: Mapping[str, str], description: str) -> dict[str, str]:
+    """What a registered image says of itself: tags as JSON (rule I4)."""
     labels = {
-        _TITLE: name,
+        TITLE_LABEL: name,
         "org.opencontainers.image.version": str(number),
         "org.opencontainers.image.description": description,
-        "io.tidegate.key": key,
         "io.tidegate.tags": json.dumps(dict(tags), sort_keys=True) if tags else "",
     }
     return {label: value for label, value in labels.items() if value}

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from tidegate.config import Environment
 from tidegate.endpoint.spec import Delivery, VersionSpec
 from tidegate.findings import ConfigError, Finding
 from tidegate.image.changes import Change, changes
+from tidegate.image.dockerfile import KEY_LABEL, TITLE_LABEL, image_labels
 from tidegate.image.inputs import ImageInputs, image_inputs
 from tidegate.image.lock import FILE, read
 from tidegate.image.record import Record, record
@@ -52,10 +54,15 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """The image of one version: the environment's, and the layer with code and models over it."""
+    """One image: its environment's, and the layer with code and models over it."""
 
-    endpoint: str
-    version: str
+    name: str
+    """`endpoint/version`, or of a registered one `name:number`."""
+    loc: Loc
+    """Where it stands in the config."""
+    repository: str
+    labels: Mapping[str, str]
+    """What the image says of itself."""
     inputs: ImageInputs
     source: Path
     """The source directory, or the entry script alone."""
@@ -67,11 +74,6 @@ class PlannedImage:
     contents: Record
     python_file: str
     """Relative to the project's root; empty where no file names the packages."""
-
-    @property
-    def name(self) -> str:
-        """`endpoint/version`"""
-        return f"{self.endpoint}/{self.version}"
 
     @property
     def size(self) -> int:
@@ -114,9 +116,10 @@ def plan_models(environment: Environment) -> Mapping[str, PlannedModel]:
 def plan_images(
     environment: Environment, models: Mapping[str, PlannedModel], *, root: Path
 ) -> tuple[PlannedImage, ...]:
-    """The images of all versions that do not run a given one, in the order of the config.
+    """The images of all versions, in the order of the config, and the registered ones that versions run.
 
-    Reads the code to name it by content; `models` are those of `plan_models`, `root` is the project's folder.
+    Those of versions that run a given image are not among them. Reads the code to name it by content; `models` are
+    those of `plan_models`, `root` is the project's folder.
 
     Raises:
         ConfigError: `images.lock` is damaged, or code cannot be packed; all that is wrong.
@@ -124,17 +127,19 @@ def plan_images(
     planner = _Planner(environment, models, root)
     findings: list[Finding] = []
     images: list[PlannedImage] = []
-    for endpoint in environment.endpoints:
-        for version in endpoint.versions:
-            if version.image:
-                continue
-            try:
-                images.append(planner.image(endpoint.name, version))
-            except SnapshotError as error:
-                findings += [_within(version_loc(endpoint.name, version.name), each) for each in error.findings]
+    for wanted in _wanted(environment):
+        try:
+            images.append(planner.image(wanted))
+        except SnapshotError as error:
+            findings += [_within(wanted.loc, each) for each in error.findings]
     if findings:
         raise ConfigError(findings)
     return tuple(images)
+
+
+def built(environment: Environment) -> Iterator[tuple[Loc, VersionSpec]]:
+    """What is built for an environment, each with its place in the config: versions, and registered images they run."""
+    yield from ((wanted.loc, wanted.version) for wanted in _wanted(environment))
 
 
 def version_loc(endpoint: str, version: str) -> Loc:
@@ -151,6 +156,36 @@ def package_line(text: str, package: str) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """An image that is built here; `version` says from what, also of a registered one."""
+
+    name: str
+    loc: Loc
+    repository: str
+    labels: Mapping[str, str]
+    version: VersionSpec
+
+
+def _wanted(environment: Environment) -> Iterator[_Wanted]:
+    run = {version.image for endpoint in environment.endpoints for version in endpoint.versions}
+    several = Counter(image.name for image in environment.images)
+    for endpoint in environment.endpoints:
+        for version in endpoint.versions:
+            if not version.image:
+                name = f"{endpoint.name}/{version.name}"
+                # No part of a path in a registry may end in a hyphen.
+                repository = f"tidegate/{endpoint.name.rstrip('-')}/{version.name.rstrip('-')}"
+                loc = version_loc(endpoint.name, version.name)
+                yield _Wanted(name, loc, repository, {TITLE_LABEL: name}, version)
+    for image in environment.images:
+        if str(image) in run and image.inference:
+            loc = ("tidegate:images", image.name, *([str(image.number)] if several[image.name] > 1 else []))
+            labels = image_labels(image.name, image.number, tags=image.tags, description=image.description)
+            version = VersionSpec(name=image.name, inference=image.inference, models=image.models, delivery="baked")
+            yield _Wanted(str(image), loc, f"tidegate/images/{image.name}", labels, version)
+
+
 class _Planner:
     """What all images of one environment are planned with."""
 
@@ -158,7 +193,8 @@ class _Planner:
         self._platform, self._models = environment.image_platform, models
         self._lock, self._server = read(root / FILE), server_version(root / "runtime")
 
-    def image(self, endpoint: str, version: VersionSpec) -> PlannedImage:
+    def image(self, wanted: "_Wanted") -> PlannedImage:
+        version = wanted.version
         runs = version.built_from
         inputs = image_inputs(version, self._lock, self._platform, server=self._server)
         code = take_snapshot(runs.source, cache=cache_folder(os.environ))
@@ -166,8 +202,10 @@ class _Planner:
         size = code.size + sum(model.size for model in models)
         digests = {f"{model.spec.name}:{model.spec.number}": model.digest for model in models}
         return PlannedImage(
-            endpoint,
-            version.name,
+            wanted.name,
+            wanted.loc,
+            wanted.repository,
+            {**wanted.labels, KEY_LABEL: inputs.key},
             inputs,
             runs.source,
             code,

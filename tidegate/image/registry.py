@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -106,9 +106,7 @@ class RegistryClient:
 
     def digest(self, reference: Reference) -> str | None:
         """The digest of what a tag or a digest names; None where there is no such image. One request, no content."""
-        answer = self._send(
-            "HEAD", _manifest_path(reference), reference.repository, accept=(*INDEX_TYPES, *IMAGE_TYPES)
-        )
+        answer = self._send("HEAD", _manifest_path(reference), _pull(reference), accept=(*INDEX_TYPES, *IMAGE_TYPES))
         if answer.status_code == 404:
             return None
         digest = answer.headers.get("docker-content-digest", "")
@@ -119,7 +117,7 @@ class RegistryClient:
 
     def manifest(self, reference: Reference) -> Manifest | None:
         """The manifest of an image or an index; None where there is none."""
-        answer = self._send("GET", _manifest_path(reference), reference.repository, accept=(*INDEX_TYPES, *IMAGE_TYPES))
+        answer = self._send("GET", _manifest_path(reference), _pull(reference), accept=(*INDEX_TYPES, *IMAGE_TYPES))
         if answer.status_code == 404:
             return None
         self._require(answer, reference)
@@ -139,7 +137,7 @@ class RegistryClient:
         digest = cast(Json, descriptor).get("digest") if isinstance(descriptor, dict) else None
         if not isinstance(digest, str) or not is_digest(digest):
             raise self._error(f"the manifest of {reference} names no config")
-        answer = self._send("GET", f"/v2/{reference.repository}/blobs/{digest}", reference.repository)
+        answer = self._send("GET", f"/v2/{reference.repository}/blobs/{digest}", _pull(reference))
         self._require(answer, reference)
         if hashlib.sha256(answer.content).hexdigest() != digest.removeprefix("sha256:"):
             raise self._error(f"the config of {reference} is not what its digest says")
@@ -147,42 +145,62 @@ class RegistryClient:
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """All tags of a repository, sorted; none where there is no such repository."""
-        found: set[str] = set()
-        path = f"/v2/{repository}/tags/list?n=1000"
-        for _ in range(MOST_PAGES):
-            answer = self._send("GET", path, repository)
-            if answer.status_code == 404:
-                return ()
-            self._require(answer, repository)
-            try:
-                found.update(_NAMES.validate_python(self._json(answer, repository).get("tags") or []))
-            except ValidationError as error:
-                raise self._error(f"the list of the tags of {repository} is none") from error
-            following = answer.links.get("next", {}).get("url")
-            if not following:
-                return tuple(sorted(found))
-            path = _join(self._base + path, following)
-            if not path.startswith(f"{self._base}/v2/"):
-                raise self._error(f"the list of the tags of {repository} goes on outside the registry")
-            path = path.removeprefix(self._base)
-        raise self._error(f"the list of the tags of {repository} does not end")
+        scope = f"repository:{repository}:pull"
+        return self._names(f"/v2/{repository}/tags/list?n=1000", "tags", f"the tags of {repository}", scope)
+
+    def repositories(self) -> tuple[str, ...]:
+        """All repositories that the login may list, sorted; none where the registry lists none."""
+        return self._names("/v2/_catalog?n=1000", "repositories", "the repositories", "registry:catalog:*")
+
+    def azure_manifests(self, repository: str) -> tuple[Json, ...]:
+        """What one of Azure's registries says of all manifests of a repository, untagged ones too.
+
+        Each has `digest`, `createdTime`, and `tags` where there are any (Azure docs: rest/api/containerregistry).
+        """
+        scope, subject = f"repository:{repository}:metadata_read", f"the manifests of {repository}"
+        pages = self._pages(f"/acr/v1/{repository}/_manifests?n=1000", subject, scope)
+        found = [cast(list[object], page.get("manifests") or []) for page in pages]
+        return tuple(cast(Json, each) for page in found for each in page if isinstance(each, dict))
 
     def delete(self, reference: Reference) -> bool:
         """Delete an image by its digest, with every tag that names it; False where it is not there any more."""
         if not reference.digest:
             raise ValueError(f"{reference} has no digest: a deletion by tag would not say what it deletes")
         path = f"/v2/{reference.repository}/manifests/{reference.digest}"
-        answer = self._send("DELETE", path, reference.repository, actions="delete")
+        answer = self._send("DELETE", path, f"repository:{reference.repository}:delete")
         if answer.status_code == 404:
             return False
         self._require(answer, reference)
         return True
 
-    def _send(
-        self, method: str, path: str, repository: str, *, accept: tuple[str, ...] = (), actions: str = "pull"
-    ) -> httpx.Response:
+    def _names(self, path: str, key: str, subject: str, scope: str) -> tuple[str, ...]:
+        found: set[str] = set()
+        for page in self._pages(path, subject, scope):
+            try:
+                found.update(_NAMES.validate_python(page.get(key) or []))
+            except ValidationError as error:
+                raise self._error(f"the list of {subject} is none") from error
+        return tuple(sorted(found))
+
+    def _pages(self, path: str, subject: str, scope: str) -> Iterator[Json]:
+        """The pages of a list; none where the registry has no such list."""
+        for _ in range(MOST_PAGES):
+            answer = self._send("GET", path, scope)
+            if answer.status_code == 404:
+                return
+            self._require(answer, subject)
+            yield self._json(answer, subject)
+            following = answer.links.get("next", {}).get("url")
+            if not following:
+                return
+            path = _join(self._base + path, following)
+            if not path.startswith((f"{self._base}/v2/", f"{self._base}/acr/v1/")):
+                raise self._error(f"the list of {subject} goes on outside the registry")
+            path = path.removeprefix(self._base)
+        raise self._error(f"the list of {subject} does not end")
+
+    def _send(self, method: str, path: str, scope: str, *, accept: tuple[str, ...] = ()) -> httpx.Response:
         headers = {"accept": ", ".join(accept)} if accept else {}
-        scope = f"repository:{repository}:{actions}"
         if scope in self._authorization:
             headers["authorization"] = self._authorization[scope]
         answer = self._ask(method, self._base + path, headers)
@@ -310,6 +328,10 @@ def _join(base: str, following: str) -> str:
         return urljoin(base, following)
     except ValueError:  # brackets that hold no address
         return following
+
+
+def _pull(reference: Reference) -> str:
+    return f"repository:{reference.repository}:pull"
 
 
 def _manifest_path(reference: Reference) -> str:

@@ -16,13 +16,14 @@ class ModelInput(Input):
     description: str | None = None
 
 
-def _form(value: object) -> str:
+def numbers_or_one(value: object) -> str:
+    """Whether an entry has several numbers, or is number 1 by itself."""
     keys = cast(dict[str, object], value) if isinstance(value, dict) else {}
     return "numbers" if keys and all(re.fullmatch("[0-9]+", key) for key in keys) else "one"
 
 
 ModelEntry = Annotated[
     Annotated[ModelInput, Tag("one")] | Annotated[dict[str, ModelInput], Field(min_length=1), Tag("numbers")],
-    Discriminator(_form),
+    Discriminator(numbers_or_one),
 ]
 """`{path: ...}` is number 1; `{"1": {path: ...}, "2": {path: ...}}` are several."""

@@ -29,6 +29,17 @@ def test_changed_code_keeps_the_environment() -> None:
     assert said.startswith("diabetes/ridge: the environment's image is kept, the layer with the code is made anew: ")
 
 
+def test_a_registered_number_keeps_what_it_was_registered_with() -> None:
+    before = {"version": "scorer:1", **made()}
+    (refused,) = Contents().check(before, {"version": "scorer:1", **BUMPED})
+    assert refused.path == "version"
+    assert "scorer:1 was registered with something else: scikit-learn: ==1.5.2 -> ==1.6.1" in refused.reason
+    assert "next number in tidegate:images.scorer" in refused.reason
+    moved = {"base": "sha256:" + "e" * 64, "server": "0.2.0+0", "key": "e1-" + "e" * 64}
+    assert Contents().check(before, {**before, **moved}) == []
+    assert Contents().check(inputs(made()), inputs(BUMPED)) == []
+
+
 def test_what_changes_both_is_told_as_the_larger() -> None:
     (said,) = Contents().notices(inputs(made()), inputs({**BUMPED, "code": "s1-" + "b" * 64}))
     assert "the environment's image is made anew" in said

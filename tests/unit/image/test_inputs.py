@@ -222,7 +222,7 @@ def test_a_base_dockerfile_is_a_path_or_a_text(docker: Callable[..., Environment
     text = "FROM debian:12\nRUN true\n"
     (project.root / "base.dockerfile").write_bytes(b"\xef\xbb\xbf" + text.encode())
     for written, read in ((text, text), ("../base.dockerfile", text), ("from debian:12", "from debian:12")):
-        spec = ridge_of(docker(baseDockerfile=written)).inference
+        spec = ridge_of(docker(baseDockerfile=written)).built_from
         assert spec.base_dockerfile == read
         assert base_images(VersionSpec(name="x", inference=spec)) == (DEBIAN,)
 
@@ -230,10 +230,10 @@ def test_a_base_dockerfile_is_a_path_or_a_text(docker: Callable[..., Environment
 def test_a_build_context_is_a_folder_with_a_dockerfile(docker: Callable[..., Environment], project: Any) -> None:
     folder = build_context(project.root / "ridge" / "image")
     (folder / "other.dockerfile").write_text("FROM scratch\n")
-    spec = ridge_of(docker(buildContext={"location": "image"})).inference
+    spec = ridge_of(docker(buildContext={"location": "image"})).built_from
     assert (spec.build_context, spec.base_dockerfile) == (folder, (folder / "Dockerfile").read_text())
     named = {"location": "image", "dockerfilePath": "other.dockerfile", "locationType": "Local"}
-    assert ridge_of(docker(buildContext=named)).inference.base_dockerfile == "FROM scratch\n"
+    assert ridge_of(docker(buildContext=named)).built_from.base_dockerfile == "FROM scratch\n"
 
 
 @pytest.mark.parametrize(
