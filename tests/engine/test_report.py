@@ -9,10 +9,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.engine.harness import Stack
+from tools.ci.plan import from_preview
+from tools.ci.summary import summary
 
 pytestmark = pytest.mark.engine
 
 GIVEN = "a-key-that-clients-hold-since-2021"
+TOKEN = "a-token-for-a-service-elsewhere"
 
 
 def preview(stack: Stack) -> str:
@@ -70,7 +73,7 @@ def test_a_preview_says_what_an_update_does_to_an_endpoint(stack: Stack) -> None
 
     # code, and a version that is new
     (stack.root / versions["one"]["sourceDirectory"] / "score.py").write_text("def run(data):\n    return 1\n")
-    versions["three"] = stack.version("three")
+    versions["three"] = stack.version("three", environment={"environmentVariables": {"ELSEWHERE": TOKEN}})
     output = preview(stack)
     assert table(output) == [
         ["one", "50 %", "new: code", "1", "restarts"],
@@ -90,7 +93,11 @@ def test_a_preview_says_what_an_update_does_to_an_endpoint(stack: Stack) -> None
     assert told[0].startswith("endpoint echo changes\n")
     assert "| three | 0 % | new | 1 | new |" in told[1]
     assert [row["fate"] for row in json.loads(told[2])["endpoints"][0]["rows"]] == ["restarts", "new", "unchanged"]
-    for text in (*told, said(output), file.read_text()):
+    for text in (*told, said(output)):
+        assert TOKEN not in text
+    comment = summary(from_preview(json.loads(file.read_text())), title="Preview of local")
+    assert "#### Endpoint echo: changes\n\n| version |" in comment
+    for text in (*told, comment, output, file.read_text()):
         assert GIVEN not in text
         assert keys["secondary"] not in text
 

@@ -124,6 +124,8 @@ def _introduced(new: Mapping[str, Any]) -> Iterator[Sentence]:
         yield Sentence("default", str(new["default"]))
     if new["control"]:
         yield Sentence("control", str(new["control"]))
+    for name, version in _versions(new):
+        yield from _of_version(name, {}, version)
 
 
 def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
@@ -146,6 +148,8 @@ def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sen
 
 def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
     if not old:
+        if shadow := new["inPlace"].get("shadow"):
+            yield Sentence(name, f"gets copies of {shadow} of the requests (shadow)")
         return
     if old["image"] != new["image"]:
         yield Sentence(name, f"image {_arrow(old['image'] or MADE, new['image'] or MADE)}")

@@ -157,6 +157,12 @@ def test_many_reasons_are_counted() -> None:
     assert text.count(";") == MOST
 
 
+def test_a_shadow_that_is_new_is_told() -> None:
+    versions = {"one": version(100), "next": version(0, inPlace={"shadow": "10 %"})}
+    for before in ({}, endpoint({"one": version(100)})):
+        assert "next: gets copies of 10 % of the requests (shadow)" in said(compare(before, endpoint(versions)))
+
+
 def test_an_endpoint_that_is_new_and_one_that_goes() -> None:
     made = compare({}, endpoint(control="one"))
     assert (made.event, [each.fate for each in made.rows]) == ("new", ["new", "new"])
