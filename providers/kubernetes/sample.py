@@ -9,6 +9,7 @@ from providers.kind import Call, OperationError, Properties
 from providers.kubernetes import pods
 from providers.kubernetes.api import Api
 from providers.kubernetes.pod_http import Answer, ask
+from tidegate.gateway.names import CONTROLLER_NAMESPACE, PROXY
 from tidegate.targets.envoy import VERSION_HEADERS
 
 Json = dict[str, Any]
@@ -16,10 +17,6 @@ Json = dict[str, Any]
 EFFECT_S = 60.0
 """What the gateway may take until it routes to pods and takes keys that are new."""
 PAUSE_S = 0.5
-GATEWAY_NAMESPACE = "envoy-gateway-system"
-GATEWAY_SELECTOR = (
-    "gateway.envoyproxy.io/owning-gateway-name=scoring,gateway.envoyproxy.io/owning-gateway-namespace=tidegate-gateway"
-)
 SCORING_PORT = 5001
 
 
@@ -86,12 +83,13 @@ def _once(
 
 def _proxy(api: Api, *, tls: bool) -> tuple[Json, int]:
     """A proxy pod that is ready, and its port for the listener, which the gateway's Service names."""
-    base = f"/api/v1/namespaces/{GATEWAY_NAMESPACE}"
-    ready = [pod for pod in api.each(f"{base}/pods", labelSelector=GATEWAY_SELECTOR) if pods.ready(pod)]
+    base = f"/api/v1/namespaces/{CONTROLLER_NAMESPACE}"
+    selector = ",".join(f"{label}={value}" for label, value in PROXY.items())
+    ready = [pod for pod in api.each(f"{base}/pods", labelSelector=selector) if pods.ready(pod)]
     if not ready:
-        raise OperationError(f"no proxy pod of the gateway is ready in namespace {GATEWAY_NAMESPACE}")
+        raise OperationError(f"no proxy pod of the gateway is ready in namespace {CONTROLLER_NAMESPACE}")
     wanted = 443 if tls else 80
-    for service in api.each(f"{base}/services", labelSelector=GATEWAY_SELECTOR):
+    for service in api.each(f"{base}/services", labelSelector=selector):
         for port in service["spec"].get("ports", ()):
             if port["port"] == wanted:
                 return ready[0], _number(ready[0], port.get("targetPort", wanted))

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from tidegate_runtime.worker import EXIT_SCRIPT_FAILED
 
-from providers.kubernetes import pods
+from providers.kubernetes import drain, pods, sample
 from tests.standins.workloads import IMAGE, RUNNING, pod, terminated, waiting
+from tidegate.targets.kubernetes import container
 
 Json = dict[str, Any]
 
@@ -110,3 +112,12 @@ def test_a_pod_that_is_going_is_not_ready() -> None:
     assert pods.ready(thing)
     thing["metadata"]["deletionTimestamp"] = "2026-11-21T09:01:00Z"
     assert not pods.ready(thing)
+
+
+def test_the_container_is_the_one_that_is_planned() -> None:
+    assert (pods.CONTAINER, sample.SCORING_PORT, drain.METRICS_PORT) == (
+        container.NAME,
+        container.HTTP_PORT,
+        container.METRICS_PORT,
+    )
+    assert pods.INIT_FAILED == EXIT_SCRIPT_FAILED
