@@ -11,7 +11,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from providers.kind import Call
@@ -73,6 +73,7 @@ def test_a_token_lives_no_longer_than_its_key_is_published() -> None:
 
 @settings(max_examples=10, deadline=None)  # each rotation makes a key
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, LONGEST_S)), max_size=4), st.integers(1, LONGEST_S))
+@example([(True, 1), (True, LONGEST_S - 1)], LONGEST_S)
 def test_every_token_is_taken_until_it_ends_whatever_is_rotated_meanwhile(
     steps: list[tuple[bool, int]], lifetime_s: int
 ) -> None:
