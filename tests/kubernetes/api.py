@@ -158,7 +158,7 @@ class Api:
 
     def path(self, api_version: str, kind: str, name: str = "", namespace: str = "") -> str:
         """Where objects of a kind are: one, those of a namespace, or all."""
-        plural, namespaced = self._kinds(api_version)[kind]
+        plural, namespaced = self._kind(api_version, kind)
         place = ("namespaces", namespace) if namespaced and namespace else ()
         return "/".join((_group(api_version), *place, plural, *((quote(name),) if name else ())))
 
@@ -181,16 +181,17 @@ class Api:
         yield
         assert not self.warnings[before:]
 
-    def _kinds(self, api_version: str) -> dict[str, tuple[str, bool]]:
-        if api_version not in self._known:
-            found = self.request("GET", _group(api_version))["resources"]
-            self._known[api_version] = {
-                each["kind"]: (each["name"], each["namespaced"]) for each in found if "/" not in each["name"]
-            }
-        return self._known[api_version]
+    def _kind(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) not in self._known:
+            for each in self.request("GET", _group(api_version))["resources"]:
+                if "/" not in each["name"]:
+                    self._known[api_version, each["kind"]] = (each["name"], each["namespaced"])
+        if (api_version, kind) not in self._known:
+            raise ApiError(404, {"reason": "NotFound", "message": f'no matches for kind "{kind}" in "{api_version}"'})
+        return self._known[api_version, kind]
 
     @cached_property
-    def _known(self) -> dict[str, dict[str, tuple[str, bool]]]:
+    def _known(self) -> dict[tuple[str, str], tuple[str, bool]]:
         return {}
 
 

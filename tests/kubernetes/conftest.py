@@ -5,13 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.engine.harness import CHECKOUT
-from tests.kubernetes.api import Address, Api, Manifest, until
+from tests.kubernetes.api import Address, Api
+from tests.kubernetes.definitions import install, of_aks, published
 from tests.kubernetes.kubelet import Kubelet
 from tests.kubernetes.server import control_plane, programs
-from tidegate.gateway.bundles import BundleName, read_bundle
 
 NewNamespace = Callable[..., str]
 
@@ -43,21 +41,8 @@ def kubelet(address: Address, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def definitions(api: Api) -> None:
-    """The kinds of what endpoints and gateways are made of; KEDA's come with AKS, so they are not the project's."""
-    bundles: tuple[BundleName, ...] = ("gateway-api", "envoy-gateway-crds", "cert-manager")
-    published = [each for name in bundles for each in read_bundle(name).objects]
-    made = [each for each in published if each["kind"] == "CustomResourceDefinition"]
-    made += [YAML(typ="safe").load(path) for path in sorted((CHECKOUT / "tests" / "data" / "keda").glob("*.yaml"))]
-    for each in made:
-        api.apply(each)
-    for each in made:
-        until(lambda each=each: _established(api, each["metadata"]["name"]), f"{each['metadata']['name']}")
-
-
-def _established(api: Api, name: str) -> bool:
-    found: Manifest = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+    """The kinds of what endpoints and gateways are made of."""
+    install(api, [*published(), *of_aks()])
 
 
 @pytest.fixture

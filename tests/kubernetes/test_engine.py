@@ -1,0 +1,141 @@
+"""Stacks with endpoints on the real engine, over a real API server in place of the pretended cluster's."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.engine.azure_harness import AzureStack, small_config
+from tests.engine.harness import CHECKOUT
+from tests.kubernetes.api import Api
+from tests.kubernetes.definitions import install, of_aks
+from tests.kubernetes.gateway import GatewayController
+from tests.kubernetes.kubelet import Kubelet, crashing, ready
+from tests.kubernetes.server import control_plane, programs
+from tests.kubernetes.test_rollout import Scorer
+from tests.standins.arm_server import ArmServer
+from tidegate.gateway.names import CONTROLLER_NAMESPACE
+
+pytestmark = pytest.mark.kubernetes
+
+SERVER_SIDE = CHECKOUT / "tests" / "standins" / "server"
+IMAGE = "scoring7421.azurecr.io/scoring@sha256:"
+
+
+def version(number: int, **settings: Any) -> dict[str, Any]:
+    """A version whose image is there: nothing is built."""
+    return {"image": IMAGE + str(number) * 64, "numReplicas": 1, **settings}
+
+
+class Served:
+    """A stack, and the cluster that it fills."""
+
+    def __init__(self, stack: AzureStack, api: Api, kubelet: Kubelet) -> None:
+        self.stack, self.api, self.kubelet = stack, api, kubelet
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        return self.stack.config["tidegate:endpoints"]["diabetes"]["versions"]
+
+    def generations(self, kind: str = "Deployment") -> dict[str, int]:
+        found = self.api.list("apps/v1", kind, "diabetes")
+        return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
+
+    def weights(self) -> dict[str, int]:
+        split = self.api.get("gateway.networking.k8s.io/v1", "HTTPRoute", "diabetes-split", "diabetes")
+        return {each["name"]: each["weight"] for each in split["spec"]["rules"][0]["backendRefs"]}
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Iterator[Scorer]:
+    with Scorer().running() as scorer:
+        yield scorer
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, scorer: Scorer) -> Iterator[Served]:
+    """A stack after its first `up`; the tests below go on from each other's state."""
+    root = tmp_path_factory.mktemp("serving")
+    engine = subprocess.run([CHECKOUT / "tools" / "engine"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    with ExitStack() as running:
+        plane = root / "control plane"
+        plane.mkdir()
+        address = running.enter_context(control_plane(programs(), plane))
+        api = Api(address)
+        install(api, list(of_aks()))
+        kubelet = running.enter_context(Kubelet(Api(address), plane).running())
+        proxy = ready(ports={10080: scorer.place})
+        kubelet.let(CONTROLLER_NAMESPACE, proxy, gateway_envoyproxy_io_owning_gateway_name="scoring")
+        running.enter_context(GatewayController(Api(address)).running())
+        project = root / "project"
+        project.mkdir()
+        stack = AzureStack(project, engine.strip())
+        arm = running.enter_context(ArmServer(stack.cloud).running())
+        path = f"{SERVER_SIDE}:{stack.environment['PATH']}"
+        stack.variables = {**arm.variables, **address.variables, "PATH": path}
+        stack.config = small_config(stack)
+        del stack.main["tls"]  # the proxies' double has no certificate
+        (project / "sample.json").write_text("[[1, 2]]")
+        stack.config["tidegate:endpoints"] = {
+            "diabetes": {
+                "sample": "sample.json",
+                "versions": {"ridge": version(1, traffic=80, default=True), "forest": version(2, traffic=20)},
+            }
+        }
+        stack.make().up().require()
+        yield Served(stack, api, kubelet)
+
+
+def test_a_second_up_changes_nothing(served: Served, scorer: Scorer) -> None:
+    assert {asked for _, asked, _ in scorer.seen} == {"ridge", "forest"}
+    before = served.generations()
+    served.stack.up("--expect-no-changes").require()
+    served.stack.preview("--refresh", "--expect-no-changes").require()
+    assert served.generations() == before
+    assert served.weights() == {"diabetes-forest": 20, "diabetes-ridge": 80}
+
+
+def test_a_weight_touches_the_split_alone(served: Served) -> None:
+    served.versions["ridge"]["traffic"], served.versions["forest"]["traffic"] = 70, 30
+    steps = served.stack.steps()
+    assert [name for name in steps if "kubernetes:" in name] == [
+        "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute::diabetes.diabetes-split"
+    ]
+    before = served.generations()
+    served.stack.up().require()
+    assert served.weights() == {"diabetes-forest": 30, "diabetes-ridge": 70}
+    assert served.generations() == before
+
+
+def test_a_version_that_fails_fails_the_update_and_gets_no_traffic(served: Served) -> None:
+    served.kubelet.let("diabetes", crashing("ValueError: no such column\n"), tidegate_dev_version="deep")
+    served.versions["deep"] = version(3, traffic=20)
+    served.versions["forest"]["traffic"] = 10
+    said = served.stack.up().require_failure().output
+    assert "ValueError: no such column" in said
+    assert served.weights() == {"diabetes-forest": 30, "diabetes-ridge": 70}
+    # Repaired, it comes up with the weights that were asked for.
+    served.kubelet.let("diabetes", ready(), tidegate_dev_version="deep")
+    served.stack.up().require()
+    assert served.weights() == {"diabetes-deep": 20, "diabetes-forest": 10, "diabetes-ridge": 70}
+
+
+def test_keys_and_the_token_are_nowhere_in_plain_text(served: Served) -> None:
+    keys = served.stack.outputs()["keys"]["diabetes"]
+    secrets = {*keys.values(), served.api.address.token}
+    state = served.stack.pulumi("stack", "export", "--stack", served.stack.name).require().output
+    shown = served.stack.preview().require().output
+    for text in (state, shown):
+        assert not [each for each in secrets if each in text]
+
+
+def test_what_is_made_goes(served: Served) -> None:
+    served.stack.destroy().require()
+    assert not served.api.find("v1", "Namespace", "diabetes")
+    assert served.stack.cloud.all() == []
+    assert json.loads(served.stack.pulumi("stack", "export", "--stack", "dev").output)["deployment"].get(
+        "resources"
+    ) in (None, [])
