@@ -13,7 +13,13 @@ _SEVERITIES = {"critical": 1, "warning": 2}
 
 
 def plan_rule_groups(
-    endpoint: EndpointSpec, *, workspace: object, cluster: str, location: str, action_groups: Sequence[object] = ()
+    endpoint: EndpointSpec,
+    *,
+    workspace: object,
+    cluster: str,
+    resource_group: object,
+    location: str,
+    action_groups: Sequence[object] = (),
 ) -> dict[str, Plan]:
     """The inputs of a `PrometheusRuleGroup` for each group of rules, by its name.
 
@@ -23,6 +29,7 @@ def plan_rule_groups(
     return {
         group["name"]: {
             "ruleGroupName": group["name"],
+            "resourceGroupName": resource_group,
             "location": location,
             "clusterName": cluster,
             "scopes": [workspace],

@@ -53,6 +53,7 @@ class EndpointReport:
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     """What an update from record `old` to record `new` does; an empty one stands for an endpoint that is not there."""
+    old, new = _whole(old), _whole(new)
     name = str((new or old)["endpoint"])
     if not new:
         return EndpointReport(name, "removed", tuple(_row(each, version, {}) for each, version in _versions(old)))
@@ -70,6 +71,36 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     for each in sorted(after):
         sentences += _of_version(each, before.get(each, {}), after[each])
     return EndpointReport(name, "changed", rows, tuple(sentences))
+
+
+def _whole(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With what a record lacks that an earlier release has written."""
+    if not record:
+        return record
+    versions = {name: {**_VERSION, **version} for name, version in record["versions"].items()}
+    return {**_ENDPOINT, **record, "versions": versions}
+
+
+_VERSION: Mapping[str, Any] = {
+    "percent": 0,
+    "replicas": "",
+    "strategy": "",
+    "image": "",
+    "contents": {},
+    "restarting": {},
+    "inPlace": {},
+    "description": "",
+    "tags": {},
+}
+_ENDPOINT: Mapping[str, Any] = {
+    "auth": "",
+    "keys": {},
+    "default": "",
+    "control": "",
+    "settings": {},
+    "description": "",
+    "tags": {},
+}
 
 
 def report_from(record: Mapping[str, Any]) -> EndpointReport:

@@ -99,7 +99,7 @@ def test_the_pods_of_another_version_with_a_name_alike_are_not_meant() -> None:
 
 def test_the_same_rules_for_azure() -> None:
     workspace, group = "/subscriptions/0/x", "/subscriptions/0/y"
-    place = {"workspace": workspace, "cluster": "aks", "location": "westeurope"}
+    place = {"workspace": workspace, "cluster": "aks", "resource_group": "scoring", "location": "westeurope"}
     planned = plan_rule_groups(endpoint(), **place, action_groups=[group])
     assert sorted(planned) == sorted(each["name"] for each in plan_rules(endpoint())["groups"])
     taken = [rule for each in planned.values() for rule in each["rules"]]

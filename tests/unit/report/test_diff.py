@@ -157,6 +157,16 @@ def test_many_reasons_are_counted() -> None:
     assert text.count(";") == MOST
 
 
+@given(ENDPOINTS, st.data())
+def test_a_record_of_an_earlier_release_is_compared_too(record: Record, data: st.DataObject) -> None:
+    earlier = copy.deepcopy(record)
+    del earlier[data.draw(st.sampled_from(sorted(earlier.keys() - {"endpoint", "versions"})))]
+    for each in earlier["versions"].values():
+        del each[data.draw(st.sampled_from(sorted(each)))]
+    assert compare(earlier, record).endpoint == "diabetes"
+    assert not compare(earlier, copy.deepcopy(earlier))
+
+
 def test_a_shadow_that_is_new_is_told() -> None:
     versions = {"one": version(100), "next": version(0, inPlace={"shadow": "10 %"})}
     for before in ({}, endpoint({"one": version(100)})):
