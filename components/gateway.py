@@ -47,7 +47,7 @@ class Gateway(pulumi.ComponentResource):
         """Register the bundles, each stage after the one before; returns the last one."""
         last = [self._objects.namespace(name, pod_security="restricted") for name in plan.namespaces]
         for name in plan.bundles:
-            for stage in read_bundle(name).stages:
+            for stage in read_bundle(name, mirror=plan.mirror).stages:
                 last = self._register_all(stage, last)
         return last
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, collapse_addresses
 from typing import cast
 
 from tidegate.cluster.arm_id import id_form, parse_id
-from tidegate.cluster.front import resolve_front
+from tidegate.cluster.front import resolve_front, resolve_images
 from tidegate.cluster.input import AttachInput, ClusterInput, LoadBalancerInput
 from tidegate.cluster.lifecycle import GATEWAY_MINORS, MINORS, read_version
 from tidegate.cluster.naming import CLUSTER_TYPE, CLUSTERS, check_resource_group
@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (FORM, ID, ALONE, DOMAIN, STATE, VERSION, BALANCER, RA
 
 OWNER_TAG = "tidegate-owner"
 
-_BESIDE = ("attach", "tls", "loadBalancer")
+_BESIDE = ("attach", "tls", "loadBalancer", "gatewayImages")
 
 
 def resolve_attach(
@@ -85,7 +85,8 @@ def resolve_attach(
         findings.append(DOMAIN.error((*loc, "tls", "leafDomainLabel"), problem, remedy))
     given = entry.load_balancer or LoadBalancerInput.model_validate({})
     balancer, more = resolve_front((*loc, "loadBalancer"), given, None)
-    findings += more
+    images, bad = resolve_images(loc, entry.gateway_images)
+    findings += more + bad
     spec: AttachedClusterSpec | None = None
     purpose = attach.purpose or "FastProd"
     by_name = [key for key, value in (("resourceGroup", attach.resource_group), ("name", attach.name)) if value]
@@ -121,7 +122,8 @@ def resolve_attach(
     if spec is None or findings:
         return None, findings
     installed: tuple[Installed, ...] = tuple(sorted(set(attach.installed or ())))
-    return spec.model_copy(update={"installed": installed, "load_balancer": balancer, "tls": tls}), findings
+    front = {"load_balancer": balancer, "tls": tls, "gateway_images": images}
+    return spec.model_copy(update={"installed": installed, **front}), findings
 
 
 def check_attached(

@@ -6,8 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-Need = Literal["public", "prometheus", "containerInsights", "gpu", "packages"]
-"""What makes a name needed: a public API server, an add-on, GPU drivers, or nodes that install packages themselves."""
+Need = Literal["public", "prometheus", "containerInsights", "gpu", "packages", "gateway"]
+"""What makes a name needed: a public API server, an add-on, GPU drivers, nodes that install packages themselves, or the
+gateway's images from where their publishers have them."""
 
 
 class Endpoint(NamedTuple):

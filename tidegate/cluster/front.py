@@ -1,5 +1,6 @@
 """The front of the scoring endpoints: its load balancer, and who may reach it."""
 
+import re
 from ipaddress import collapse_addresses
 
 from tidegate.cluster.input import LoadBalancerInput, NetworkInput
@@ -25,7 +26,14 @@ SOURCES = Rule(
     "only the security group of a network that is made here is this program's to write",
     "aks-docs: concepts-network-cni-overview.md, Prerequisites",
 )
-RULES: tuple[Rule, ...] = (SKU, SUBNET, SOURCES)
+IMAGES = Rule(
+    "gateway-images",
+    "images are found by a registry and a path in it, without scheme, tag and slash at the end",
+    "distribution/reference: grammar of a reference",
+)
+RULES: tuple[Rule, ...] = (SKU, SUBNET, SOURCES, IMAGES)
+
+_REPOSITORY = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
 
 _PLANNED = ("scoring", "nodes", "endpoints", "gateway")
 """Subnets of a network made here in which an address can be had; the API server's is delegated to it."""
@@ -72,6 +80,14 @@ def resolve_sources(
         problem = "allowedSourceRanges is empty, and nobody could reach the scoring front"
         findings.append(SOURCES.error(place, problem, "Write a range, or take the key out to allow all"))
     return tuple(str(network) for network in collapse_addresses(networks)), findings
+
+
+def resolve_images(loc: Loc, text: str | None) -> tuple[str, list[Finding]]:
+    """Check where the images of the gateway of the cluster at `loc` are; empty: where their publishers have them."""
+    if text is None or re.fullmatch(_REPOSITORY, text):
+        return text or "", []
+    remedy = "Write a registry's login server, and a path in it where there is one: scoring.azurecr.io/cache"
+    return "", [IMAGES.error((*loc, "gatewayImages"), f'"{text}" is no place of images', remedy)]
 
 
 def _sku(loc: Loc, sku: str | None) -> list[Finding]:

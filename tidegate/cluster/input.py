@@ -252,6 +252,10 @@ class ClusterInput(Input):
     network: NetworkInput | None = None
     api_server: ApiServerInput | None = None
     load_balancer: LoadBalancerInput | None = None
+    gateway_images: str | None = Field(
+        None,
+        description="Where the gateway's images are instead of docker.io and quay.io: a registry, and a path in it.",
+    )
     tls: TlsInput | None = None
     entra: EntraInput | None = None
     upgrade: UpgradeInput | None = None

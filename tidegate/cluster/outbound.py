@@ -193,6 +193,8 @@ class _Resolver:
             yield "packages"
         if any(_installs_drivers(pool) for pool in (self._entry.pools or {}).values()):
             yield "gpu"
+        if self._entry.gateway_images is None:
+            yield "gateway"
 
     def _isolated(self) -> Iterator[Finding]:
         if self._type != "none":
@@ -208,6 +210,10 @@ class _Resolver:
             problem = f"nodes without a way out cannot install packages, as nodeOSChannel {channel} does"
             remedy = "Write NodeImage or None"
             yield ISOLATED.error((*self._cluster, "upgrade", "nodeOSChannel"), problem, remedy)
+        if self._entry.gateway_images is None and self._broken.sound(*self._cluster, "gatewayImages"):
+            problem = "the gateway's images are at docker.io, which nodes without a way out do not reach"
+            remedy = "Have a registry cache them and write it as gatewayImages; without endpoints nothing needs them"
+            yield ISOLATED.warning(place, problem, remedy)
         problem = (
             "the cluster has no way out: registries, Azure Monitor and whatever scoring scripts call must be reached "
             "by private endpoints"

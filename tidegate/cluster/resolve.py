@@ -8,6 +8,7 @@ from tidegate.cluster.access import resolve_api_server
 from tidegate.cluster.attach import resolve_attach
 from tidegate.cluster.capacity import check_capacity
 from tidegate.cluster.delivery import resolve_delivery
+from tidegate.cluster.front import resolve_images
 from tidegate.cluster.input import AzureInput, ClusterInput
 from tidegate.cluster.lifecycle import resolve_lifecycle
 from tidegate.cluster.naming import check_cluster_names, check_resource_group
@@ -206,7 +207,8 @@ class _Resolver:
         if system and whole:
             findings += check_capacity(loc, (system, *pools), ())
         network, load_balancer, more = resolve_network(loc, entry, self._broken, location=location)
-        findings += more
+        images, bad = resolve_images(loc, entry.gateway_images)
+        findings += more + bad
         lifecycle, more = resolve_lifecycle(
             loc, entry, purpose, production=self._production, today=self._now.date(), broken=self._broken
         )
@@ -237,6 +239,7 @@ class _Resolver:
             network=network,
             api_server=api_server,
             load_balancer=load_balancer,
+            gateway_images=images,
             tls=tls,
             entra=lifecycle.entra,
             upgrade=lifecycle.upgrade,

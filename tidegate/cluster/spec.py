@@ -251,6 +251,8 @@ class ClusterSpec(Spec):
     network: NetworkSpec = NetworkSpec()
     api_server: ApiServerSpec = ApiServerSpec()
     load_balancer: LoadBalancerSpec = LoadBalancerSpec()
+    gateway_images: str = ""
+    """Registry and path, e.g. `scoring.azurecr.io/cache`; empty: where their publishers have them."""
     tls: OwnCertificate | IssuedCertificate | None = None
     entra: EntraSpec = EntraSpec()
     upgrade: UpgradeSpec = UpgradeSpec()
@@ -282,6 +284,7 @@ class AttachedClusterSpec(Spec):
     installed: tuple[Installed, ...] = ()
     """What of the gateway somebody else put there: it is used and not touched."""
     load_balancer: LoadBalancerSpec = LoadBalancerSpec()
+    gateway_images: str = ""
     tls: OwnCertificate | None = None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tidegate.gateway.names import Manifest
+from tidegate.gateway.names import Manifest, from_mirror
 
 BundleName = Literal["gateway-api", "envoy-gateway-crds", "envoy-gateway", "cert-manager"]
 
@@ -37,9 +37,9 @@ class Bundle:
         return tuple(each for stage in self.stages for each in stage)
 
 
-def read_bundle(name: BundleName) -> Bundle:
-    """Read a bundle of the pinned version."""
-    content = json.loads((FOLDER / f"{name}.json").read_text())
+def read_bundle(name: BundleName, *, mirror: str = "") -> Bundle:
+    """Read a bundle of the pinned version, its images at `mirror` instead of where their publishers have them."""
+    content = json.loads(from_mirror((FOLDER / f"{name}.json").read_text(), mirror))
     objects: list[Manifest] = content["objects"]
     stage_of = {kind: number for number, kinds in enumerate(_ORDER) for kind in kinds}
     others = _ORDER.index(())

@@ -16,6 +16,9 @@ HTTPS = "https"
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 ENVOY_API = "gateway.envoyproxy.io/v1alpha1"
 
+DOCKER_HUB = "docker.io"
+_PUBLISHERS = (f"{DOCKER_HUB}/envoyproxy/", "quay.io/jetstack/")
+
 MANAGED_BY: Mapping[str, str] = {"app.kubernetes.io/managed-by": "tidegate"}
 """The label of namespaces whose routes the Gateway takes, and of every object that this project makes."""
 PROXY: Mapping[str, str] = {
@@ -23,6 +26,15 @@ PROXY: Mapping[str, str] = {
     "gateway.envoyproxy.io/owning-gateway-namespace": "tidegate-gateway",
 }
 """The labels that Envoy Gateway puts on the proxies' pods."""
+
+
+def from_mirror(text: str, mirror: str) -> str:
+    """The text with the gateway's images at `mirror`, a registry and a path in it; as it is where that is empty."""
+    if not mirror:
+        return text
+    for prefix in _PUBLISHERS:
+        text = text.replace(prefix, f"{mirror}/{prefix.partition('/')[2]}")
+    return text
 
 
 def manifest(

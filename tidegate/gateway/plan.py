@@ -37,6 +37,8 @@ class GatewayPlan:
     """Those of the controllers that are installed here."""
     bundles: tuple[BundleName, ...]
     """What others publish and the cluster does not have yet."""
+    mirror: str
+    """Where the images of the bundles are; empty: where their publishers have them."""
     gateway_class: Manifest
     proxies: Manifest
     policies: tuple[Manifest, ...]
@@ -76,8 +78,13 @@ def plan_gateway(
     return GatewayPlan(
         namespaces=tuple(namespaces),
         bundles=tuple(bundles),
+        mirror=spec.gateway_images,
         gateway_class=plan_class(),
-        proxies=plan_proxies(service_annotations(spec.load_balancer, issued), longest_request_s=longest_request_s),
+        proxies=plan_proxies(
+            service_annotations(spec.load_balancer, issued),
+            longest_request_s=longest_request_s,
+            mirror=spec.gateway_images,
+        ),
         policies=(
             plan_client_policy(tls=encrypted),
             plan_answers(tls=encrypted),

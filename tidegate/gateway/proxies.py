@@ -4,9 +4,9 @@ from math import ceil
 
 from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE
 from tidegate.cluster.spec import IssuedCertificate, LoadBalancerSpec
-from tidegate.gateway.names import ENVOY_API, GATEWAY, PROXY, Manifest, manifest
+from tidegate.gateway.names import DOCKER_HUB, ENVOY_API, GATEWAY, PROXY, Manifest, from_mirror, manifest
 
-IMAGE = "docker.io/envoyproxy/envoy:distroless-v1.39.5"
+IMAGE = f"{DOCKER_HUB}/envoyproxy/envoy:distroless-v1.39.5"
 """The newest patch of the Envoy minor that the pinned Envoy Gateway is made for: these pods face the Internet."""
 
 REPLICAS = 2
@@ -69,10 +69,11 @@ def service_annotations(balancer: LoadBalancerSpec, certificate: IssuedCertifica
     return annotations
 
 
-def plan_proxies(annotations: dict[str, str], *, longest_request_s: float) -> Manifest:
+def plan_proxies(annotations: dict[str, str], *, longest_request_s: float, mirror: str = "") -> Manifest:
     """An `EnvoyProxy`: the Deployment, its disruption budget and its Service, and what it logs.
 
-    The figures are those that `tidegate.cluster.capacity.platform_demands` counts with.
+    `mirror` is where its image is instead of Docker Hub. The figures are those that
+    `tidegate.cluster.capacity.platform_demands` counts with.
     """
     spread = [
         {
@@ -87,7 +88,7 @@ def plan_proxies(annotations: dict[str, str], *, longest_request_s: float) -> Ma
         "replicas": REPLICAS,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "container": {
-            "image": IMAGE,
+            "image": from_mirror(IMAGE, mirror),
             # Envoy Gateway has Envoy refuse new requests before it would use more memory than its limit.
             "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
         },

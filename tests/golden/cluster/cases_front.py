@@ -1,6 +1,6 @@
 """Fronts that cannot be had."""
 
-from tidegate.cluster.front import resolve_front, resolve_sources
+from tidegate.cluster.front import resolve_front, resolve_images, resolve_sources
 from tidegate.cluster.input import LoadBalancerInput, NetworkInput
 from tidegate.cluster.placement import Placement
 from tidegate.findings import Finding
@@ -28,4 +28,5 @@ CASES = [
     ("load-balancer-subnet", "not in the plan", lambda: balancer("created", type=INTERNAL, subnet="apiserver")),
     ("allowed-source-ranges", "in AKS's network", lambda: sources("managed", "203.0.113.0/24")),
     ("allowed-source-ranges", "nobody", lambda: sources("created")),
+    ("gateway-images", "an address", lambda: resolve_images(LOC, "https://scoring.azurecr.io/")[1]),
 ]

@@ -106,6 +106,21 @@ def test_the_scoring_front_of_a_cluster_that_exists_is_this_projects() -> None:
     assert found(findings) == [("error", "load-balancer-sku")]
 
 
+@pytest.mark.parametrize("text", ["scoring.azurecr.io", "scoring.azurecr.io/cache", "localhost:5000/a/b-c__d"])
+def test_images_may_come_from_a_registry_of_ones_own(text: str) -> None:
+    spec, findings = resolve({"resourceId": ID}, gatewayImages=text)
+    assert findings == []
+    assert spec is not None
+    assert spec.gateway_images == text
+
+
+@pytest.mark.parametrize("text", ["", "https://a.io", "a.io/", "a.io/b:1", "a.io/B", "a.io//b", "a b"])
+def test_what_is_no_place_of_images(text: str) -> None:
+    spec, findings = resolve({"resourceId": ID}, gatewayImages=text)
+    assert spec is None
+    assert found(findings) == [("error", "gateway-images")]
+
+
 def test_a_domain_label_needs_a_region_that_nobody_knows_yet() -> None:
     spec, (finding,) = resolve({"resourceId": ID}, tls={"leafDomainLabel": "scores"})
     assert spec is None

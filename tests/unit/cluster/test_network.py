@@ -332,6 +332,8 @@ def test_the_names_to_let_out_are_those_of_the_region_and_of_what_is_switched_on
     assert "nvidia" not in egress(pools={"gpu": {"vmSize": "Standard_NC4as_T4_v3", "gpu": {"driver": "None"}}})
     assert "snapshot.ubuntu.com" in egress(upgrade={"nodeOSChannel": "SecurityPatch"})
     assert "ubuntu" not in egress(upgrade={"nodeOSChannel": "NodeImage"})
+    assert "registry-1.docker.io" in egress()
+    assert "docker" not in egress(gatewayImages="scoring.azurecr.io/cache")
 
 
 def test_a_cluster_without_a_way_out_is_an_isolated_one() -> None:

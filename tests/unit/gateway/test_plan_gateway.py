@@ -1,10 +1,11 @@
 """What a gateway is made of, by what the cluster's spec says."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.checks import unguarded_routes
@@ -13,11 +14,13 @@ from tests.unit.gateway.schemas import faults, schemas
 from tests.unit.gateway.specs import INTERNAL, ISSUED, OWN, SPECS, attached
 from tidegate.cluster.capacity import platform_demands
 from tidegate.cluster.spec import LoadBalancerSpec
+from tidegate.gateway.bundles import read_bundle
 from tidegate.gateway.names import Manifest
 from tidegate.gateway.plan import GatewayPlan, plan_gateway
 from tidegate.gateway.proxies import LEAST_DRAIN_S, drain_seconds
 from tidegate.targets import envoy
 
+CACHE = "scoring.azurecr.io/cache"
 _AZURE = "service.beta.kubernetes.io/azure"
 
 
@@ -116,6 +119,7 @@ def test_callers_keep_their_addresses_and_their_silent_connections() -> None:
     assert given["annotations"] == {f"{_AZURE}-load-balancer-tcp-idle-timeout": "30"}
 
 
+@settings(deadline=None)  # how fast it is depends on what else the machine does
 @given(st.floats(min_value=0.001, max_value=24 * 3600))
 def test_a_proxy_serves_the_longest_request_before_it_goes(longest_request_s: float) -> None:
     drain = drain_seconds(longest_request_s)
@@ -189,6 +193,17 @@ def test_an_attached_cluster_has_a_front_of_its_own() -> None:
     plan = plan_gateway(attached(tls=OWN, load_balancer=INTERNAL))
     assert (plan.host, plan.tls) == ("a.example.com", True)
     assert service(plan)["annotations"][f"{_AZURE}-load-balancer-internal-subnet"] == "scoring"
+
+
+@pytest.mark.parametrize("spec", [cluster(tls=ISSUED, gateway_images=CACHE), attached(gateway_images=CACHE)])
+def test_all_images_come_from_the_registry_that_is_named(spec: Any) -> None:
+    plan = plan_gateway(spec)
+    bundles = [read_bundle(name, mirror=plan.mirror) for name in plan.bundles]
+    text = json.dumps([[*plan.manifests], [each.objects for each in bundles]])
+    images = set(re.findall(r"[\w.-]+(?:/[\w.-]+)+/(?:envoy|gateway|cert-manager-[a-z]+):[\w.-]+", text))
+    assert {image.rpartition(":")[0].rpartition("/")[2] for image in images} >= {"envoy", "gateway"}
+    assert all(image.startswith((f"{CACHE}/envoyproxy/", f"{CACHE}/jetstack/")) for image in images)
+    assert "docker.io/envoyproxy" not in text
 
 
 def test_only_the_world_s_ports_are_open_to_the_world() -> None:
