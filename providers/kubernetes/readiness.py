@@ -12,7 +12,7 @@ from providers.kubernetes.workload import Workload, look
 
 Json = dict[str, Any]
 
-POLL_S = 1.0
+POLL_S = 2.0
 PULL_S = 600.0
 """What a new node and the pull of an image may take, beyond the start of the script."""
 NOT_SCALED_S = 120.0

@@ -19,8 +19,11 @@ def stage(api: Api, kubelet: Kubelet, namespace: str, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
-def command(tidegate: Command, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
     """The command, for a stack whose outputs name the stage."""
+    tidegate = Command(tmp_path, monkeypatch, capfd)
     monkeypatch.setenv("PATH", f"{tidegate.root / 'engine'}:/usr/bin:/bin")
     monkeypatch.setenv("TIDEGATE_STACK", "prod")
     described = {
@@ -66,6 +69,6 @@ def test_a_version_that_crashes(command: Command, stage: Stage) -> None:
     assert "no such column" in command("logs", "diabetes", "ridge", "--previous", "--lines", "1")[1]
 
 
-def test_a_version_that_is_gone(command: Command, stage: Stage, tmp_path: Path) -> None:
+def test_a_version_that_is_gone(command: Command, stage: Stage) -> None:
     assert "not in the cluster" in command("status")[1]
     assert command.fails("logs", "diabetes", "ridge").endswith(f"no Deployment {stage.namespace}/diabetes-ridge")
