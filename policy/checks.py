@@ -97,20 +97,41 @@ def open_endpoint(route: Properties) -> Iterator[str]:
 
 
 def unguarded_routes(routes: Iterable[Properties], policies: Iterable[Properties]) -> Iterator[str]:
-    """Every HTTPRoute is named by a SecurityPolicy that asks for a key or a token, or says that it is open."""
-    guarded: set[tuple[str, str]] = set()
-    for policy in policies:
-        spec = policy.get("spec") or {}
-        if not any(spec.get(check) for check in ("apiKeyAuth", "jwt", "basicAuth", "oidc", "extAuth")):
-            continue
-        targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
-        names = [str(target.get("name")) for target in targets if target.get("kind") == "HTTPRoute"]
-        guarded |= {(_namespace(policy), name) for name in names}
+    """Every HTTPRoute to a backend has a SecurityPolicy that asks for a key or a token, or says that it is open."""
+    guards = [policy for policy in policies if any((policy.get("spec") or {}).get(each) for each in _CREDENTIALS)]
     for route in routes:
         metadata = route.get("metadata") or {}
-        listed = (metadata.get("labels") or {}).get(ANONYMOUS_LABEL) == "true"
-        if not listed and (_namespace(route), str(metadata.get("name"))) not in guarded:
+        if _forwards(route) and not _listed(metadata) and not any(_guards(policy, route) for policy in guards):
             yield f"HTTPRoute {metadata.get('name')!r} has no SecurityPolicy that asks for a credential"
+
+
+_CREDENTIALS = ("apiKeyAuth", "jwt", "basicAuth", "oidc", "extAuth")
+
+
+def _forwards(route: Properties) -> bool:
+    """Whether anything behind the gateway answers; a redirect or a fixed answer is open to everyone."""
+    return any(rule.get("backendRefs") for rule in (route.get("spec") or {}).get("rules") or ())
+
+
+def _listed(metadata: Properties) -> bool:
+    return (metadata.get("labels") or {}).get(ANONYMOUS_LABEL) == "true"
+
+
+def _guards(policy: Properties, route: Properties) -> bool:
+    """Whether a policy is for a route of its namespace: by the route's name, or by its labels."""
+    if _namespace(policy) != _namespace(route):
+        return False
+    spec, metadata = policy.get("spec") or {}, route.get("metadata") or {}
+    named = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
+    if any(each.get("kind") == "HTTPRoute" and each.get("name") == metadata.get("name") for each in named):
+        return True
+    labels = (metadata.get("labels") or {}).items()
+    return any(
+        # What is chosen by expressions is not looked into, and counts for nothing.
+        each.get("kind") == "HTTPRoute" and each.get("matchLabels") and not each.get("matchExpressions")
+        and each["matchLabels"].items() <= labels
+        for each in spec.get("targetSelectors") or ()
+    )  # fmt: skip
 
 
 def plain_credentials(outputs: Properties) -> Iterator[str]:

@@ -1,3 +1,7 @@
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pulumi_policy import (
     EnforcementLevel,
@@ -78,8 +82,9 @@ def test_an_open_endpoint_is_said() -> None:
 
 
 def test_a_route_of_the_gateway_needs_a_policy_that_asks_for_a_credential() -> None:
-    route = {"metadata": {"name": "r", "namespace": "n"}}
-    listed = {"metadata": {"name": "r", "namespace": "n", "labels": {checks.ANONYMOUS_LABEL: "true"}}}
+    spec = {"rules": [{"backendRefs": [{"name": "ridge"}]}]}
+    route = {"metadata": {"name": "r", "namespace": "n", "labels": {"of": "diabetes"}}, "spec": spec}
+    listed = {**route, "metadata": {**route["metadata"], "labels": {checks.ANONYMOUS_LABEL: "true"}}}
     target = {"targetRefs": [{"kind": "HTTPRoute", "name": "r"}]}
     policy = {"metadata": {"namespace": "n"}, "spec": {**target, "apiKeyAuth": {"credentialRefs": [{"name": "keys"}]}}}
     token = {"metadata": {"namespace": "n"}, "spec": {**target, "jwt": {"providers": [{}]}}}
@@ -90,6 +95,45 @@ def test_a_route_of_the_gateway_needs_a_policy_that_asks_for_a_credential() -> N
     for guard in ([], [toothless], [elsewhere]):
         assert list(checks.unguarded_routes([route], guard))
         assert not list(checks.unguarded_routes([listed], guard))
+        assert not list(checks.unguarded_routes([{**route, "spec": {"rules": [{"filters": [{}]}]}}], guard))
+
+
+@pytest.mark.parametrize(
+    ("selector", "guarded"),
+    [
+        ({"matchLabels": {"of": "diabetes"}}, True),
+        ({"matchLabels": {"of": "other"}}, False),
+        ({"matchLabels": {"of": "diabetes", "more": "x"}}, False),
+        ({"matchLabels": {}}, False),
+        ({"matchLabels": {"of": "diabetes"}, "matchExpressions": [{"key": "x", "operator": "Exists"}]}, False),
+    ],
+)
+def test_a_policy_finds_its_routes_by_their_labels(selector: dict[str, Any], guarded: bool) -> None:
+    labels = {"of": "diabetes", "and": "ridge"}
+    route = {
+        "metadata": {"name": "r", "namespace": "n", "labels": labels},
+        "spec": {"rules": [{"backendRefs": [{"name": "ridge"}]}]},
+    }
+    spec = {"targetSelectors": [{"kind": "HTTPRoute", **selector}], "jwt": {"providers": [{}]}}
+    policy = {"metadata": {"namespace": "n"}, "spec": spec}
+    assert bool(list(checks.unguarded_routes([route], [policy]))) is not guarded
+
+
+def test_production_as_the_project_comes_passes() -> None:
+    golden = Path(__file__).resolve().parents[1] / "golden" / "environments" / "prod.json"
+    resources = json.loads(golden.read_text())
+    routes, policies = (
+        [each["inputs"] for each in resources if each["type"] == kind]
+        for kind in (checks.HTTP_ROUTE, checks.SECURITY_POLICY)
+    )
+    assert any(each["metadata"]["namespace"] == "diabetes" for each in routes)
+    assert policies
+    assert not list(checks.unguarded_routes(routes, policies))
+    assert list(checks.unguarded_routes(routes, []))
+    strict = [each for each in resources if checks.is_production(each["inputs"])]
+    pods = [each for each in strict if each["type"] in checks.POD_TEMPLATES]
+    assert pods
+    assert not [found for each in pods for found in checks.images_without_digest(each["type"], each["inputs"])]
 
 
 @pytest.mark.parametrize(
