@@ -160,6 +160,7 @@ class _Built(_Images):
             Registries(host, own_exists=exists, shared=tuple(shared)),
             access.digest_of,
             last,
+            registry.registry_id if registry.spec.builder == "acr" else None,
             cache(partial(_logins, registry, access, exists=exists)),
         )
         contexts = _Contexts(root)

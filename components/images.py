@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_docker_build as docker_build
 
+from components.resources import RegistryBuild
 from tidegate.image.dockerfile import SOURCE_DATE_EPOCH
 from tidegate.image.lookup import DigestOf, Registries, Remembered, find_image
 from tidegate.image.reference import Reference
@@ -80,6 +81,8 @@ class ImageSource:
     registries: Registries
     digest_of: DigestOf
     last: LastUpdate
+    builds_in: pulumi.Input[str] | None = None
+    """The id of the registry, where it builds by itself (ACR Tasks); None where docker-build does."""
     logins: Callable[[], Sequence[RegistryLogin]] = tuple
     """Asked only where something is built."""
 
@@ -106,14 +109,18 @@ class _Image(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None,
     ) -> None:
         super().__init__(kind, name, None, opts)
-        found = find_image(
-            build.repository, build.tag, source.registries, source.last.image(kind, name), source.digest_of
-        )
+        last = source.last.image(kind, name)
+        found = find_image(build.repository, build.tag, source.registries, last, source.digest_of)
         self.built = found is None
         if found:
             self.digest = pulumi.Output.from_input(found.digest)
         else:
-            self.digest = self._build(name, build, source, build_args, after)
+            there = last is not None and last.built and last.reference.tag == build.tag
+            self.digest = (
+                self._build_here(name, build, source, build_args, after, there=there)
+                if source.builds_in is None
+                else self._build_there(name, build, source.builds_in, build_args, after)
+            )
         place = Reference(found.registry if found else source.registries.own, build.repository)
         self.reference = self.digest.apply(lambda digest: str(place.at(digest)))
         self.register_outputs(
@@ -125,13 +132,38 @@ class _Image(pulumi.ComponentResource):
             }
         )
 
-    def _build(
+    def _build_there(
+        self,
+        name: str,
+        build: ImageBuild,
+        registry_id: pulumi.Input[str],
+        build_args: Mapping[str, pulumi.Input[str]],
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Output[str]:
+        image = RegistryBuild(
+            f"{name}.run",
+            {
+                "registryId": registry_id,
+                "repository": build.repository,
+                "tag": build.tag,
+                "context": build.context(),
+                "dockerfile": build.dockerfile,
+                "platform": build.platform,
+                "buildArgs": {**build_args, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+        )
+        return image.output("digest")
+
+    def _build_here(
         self,
         name: str,
         build: ImageBuild,
         source: ImageSource,
         build_args: Mapping[str, pulumi.Input[str]],
         after: Sequence[pulumi.Resource],
+        *,
+        there: bool,
     ) -> pulumi.Output[str]:
         repository = f"{source.registries.own}/{build.repository}"
         cache = f"{repository}:{CACHE}"
@@ -167,6 +199,8 @@ class _Image(pulumi.ComponentResource):
                 # A delete would take the digest out of the registry, though others may run it: issue 606 of
                 # pulumi-docker-build. `tidegate image prune` knows who does.
                 retain_on_delete=True,
+                # The tag is the content: what else differs, such as the tool that installs packages, builds nothing.
+                ignore_changes=["buildArgs", "context", "dockerfile", "labels"] if there else None,
             ),
         )
         return image.digest

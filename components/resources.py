@@ -99,6 +99,13 @@ class Contents(Resource):
     type_name = "tidegate-serving:image:Contents"
 
 
+class RegistryBuild(Resource):
+    """An image that one of Azure's registries builds itself."""
+
+    type_name = "tidegate-serving:image:RegistryBuild"
+    outputs = ("digest",)
+
+
 class ReplacementGuard(Resource):
     """What refuses the replacement of a cluster."""
 

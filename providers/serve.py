@@ -60,6 +60,9 @@ def late_kinds() -> dict[str, Callable[[], Kind]]:
         "tidegate-serving:models:Model": stored("model", "Model"),
         "tidegate-serving:models:Code": stored("code", "Code"),
         "tidegate-serving:kubernetes:Rollout": lambda: import_module("providers.kubernetes.rollout").Rollout(),
+        "tidegate-serving:image:RegistryBuild": lambda: import_module("providers.image.registry_build").RegistryBuild(
+            session()
+        ),
         "tidegate-serving:image:Contents": lambda: import_module("providers.image.contents").Contents(),
         "tidegate-serving:azure:ReplacementGuard": late("replacement_guard", "ReplacementGuard"),
         "tidegate-serving:azure:ClusterAttachment": late("cluster_attachment", "ClusterAttachment"),

@@ -20,6 +20,7 @@ from tests.standins.aks import CLUSTERS
 from tests.standins.arm import Arm
 from tests.standins.cloud import SUBSCRIPTION, TOKEN, ArmError, Body, Cloud, arm_type
 from tests.standins.kinds import by_arm
+from tests.standins.registry_runs import RegistryRuns
 
 IDENTITY_HEADER = "the-identity-header"
 TAGS = "/providers/Microsoft.Resources/tags/default"
@@ -32,11 +33,14 @@ USAGES = "usages.json"
 class ArmServer:
     """A server over one cloud; `requests` holds what it was asked: method, path."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, runs: RegistryRuns | None = None) -> None:
         self.cloud = cloud
+        self.runs = runs
         self.requests: list[tuple[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._arm = Arm(cloud)
+        if runs:
+            runs.url = self.url
 
     @property
     def url(self) -> str:
@@ -81,6 +85,9 @@ class ArmServer:
             raise ArmError(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
         if method == "PATCH" and path.lower().endswith(TAGS.lower()):
             return self._patch_tags(path[: -len(TAGS)], query["api-version"], headers, body)
+        run = self.runs.answer(method, path, query, body) if self.runs else None
+        if run is not None:
+            return run
         match method, arm_type(path):
             case "PUT", aks.POOLS:
                 return self._put_pool(path, query["api-version"], body)
@@ -198,6 +205,13 @@ def _handler(owner: ArmServer) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
             retry = False
+            if owner.runs and self.path.startswith(("/upload/", "/log/")):
+                status, content = owner.runs.blob(self.command, self.path, headers, body)
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                return
             try:
                 status, answer = 200, owner.answer(self.command, self.path, headers, body)
             except ArmError as error:

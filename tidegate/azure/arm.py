@@ -97,6 +97,10 @@ class Arm:
         """Change what `body` names; returns when Azure is done."""
         return self._change("PATCH", path, api_version, body)
 
+    def post(self, path: str, api_version: str, body: Mapping[str, object] | None = None) -> Json:
+        """What an action at `path` answers."""
+        return _json(self._send("POST", self._url(path, api_version), body))
+
     def delete(self, path: str, api_version: str, **query: str) -> None:
         """Remove what is at `path`; returns when Azure is done. No error where nothing is."""
         try:

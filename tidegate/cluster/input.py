@@ -279,6 +279,9 @@ class RegistryInput(Input):
     pull_token: bool | None = Field(
         None, description="Make a token that may only pull, for targets that need a user and a password."
     )
+    builder: Literal["docker", "acr"] | None = Field(
+        None, description="Who builds images: docker (BuildKit, the default), or acr, the registry itself (ACR Tasks)."
+    )
 
 
 class ModelStoreInput(Input):

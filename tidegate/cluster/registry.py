@@ -36,7 +36,12 @@ ZONES = Rule(
     "registries of every tier are spread over zones where the region has them, whatever zoneRedundancy says",
     "Azure docs: container-registry/zone-redundancy.md, Understand the zoneRedundancy property",
 )
-RULES: tuple[Rule, ...] = (ONE_FORM, NAME, ID, PREMIUM, ZONES)
+BUILDER = Rule(
+    "registry-builder",
+    "ACR Tasks run on shared agents, which reach a registry by its public address alone",
+    "Azure docs: container-registry/container-registry-private-link.md, Set up private endpoint",
+)
+RULES: tuple[Rule, ...] = (ONE_FORM, NAME, ID, PREMIUM, ZONES, BUILDER)
 
 REGISTRY: Loc = ("tidegate:registry",)
 REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
@@ -69,6 +74,7 @@ def resolve_registry(
             name=parsed.name,
             pull_role=pull_role,
             pull_token=pull_token,
+            builder=entry.builder or "docker",
         )
         return existing, []
     findings = _check_made(entry, broken)
@@ -84,6 +90,7 @@ def resolve_registry(
         public_network_access=entry.public_network_access is not False,
         pull_role=pull_role,
         pull_token=pull_token,
+        builder=entry.builder or "docker",
         tags=dict(tags),
         production=production,
     )
@@ -118,6 +125,9 @@ def _check_made(entry: RegistryInput, broken: Broken) -> list[Finding]:
         findings.append(NAME.error((*REGISTRY, "name"), problem, remedy))
     if entry.resource_group is not None:
         findings += check_resource_group((*REGISTRY, "resourceGroup"), entry.resource_group)
+    if entry.builder == "acr" and entry.public_network_access is False:
+        problem = "the registry cannot build by itself without public access"
+        findings.append(BUILDER.error((*REGISTRY, "builder"), problem, "Write builder: docker, or leave it out"))
     if entry.sku == "Premium" or not broken.sound(*REGISTRY, "sku"):
         return findings
     if entry.public_network_access is False:

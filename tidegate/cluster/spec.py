@@ -299,6 +299,8 @@ class RegistrySpec(Spec):
     public_network_access: bool = True
     pull_role: Literal["AcrPull", "Container Registry Repository Reader"] = "AcrPull"
     pull_token: bool = False
+    builder: Literal["docker", "acr"] = "docker"
+    """Who builds images: BuildKit where pulumi runs, or the registry itself (ACR Tasks)."""
     tags: dict[str, str] = {}
     production: bool = False
 
@@ -316,6 +318,8 @@ class ExistingRegistrySpec(Spec):
     name: str
     pull_role: Literal["AcrPull", "Container Registry Repository Reader"] = "AcrPull"
     pull_token: bool = False
+    builder: Literal["docker", "acr"] = "docker"
+    """Who builds images: BuildKit where pulumi runs, or the registry itself (ACR Tasks)."""
 
     @property
     def host(self) -> str:

@@ -21,5 +21,10 @@ CASES = [
     ("registry-id", "Another type", of(resourceId=ID.replace("registries", "webhooks"))),
     ("registry-premium", "Private, by default Standard", of(name="acmeimages", publicNetworkAccess=False)),
     ("registry-premium", "Private and Basic", of(name="acmeimages", publicNetworkAccess=False, sku="Basic")),
+    (
+        "registry-builder",
+        "A private one that builds",
+        of(name="acmeimages", sku="Premium", publicNetworkAccess=False, builder="acr"),
+    ),
     ("registry-zones", "Zones of a Standard registry", of(name="acmeimages", zoneRedundancy=True)),
 ]
