@@ -111,10 +111,10 @@ def test_the_gateway_api_s_limits_hold(count: int) -> None:
             kinds = [each["type"] for each in rule["filters"]]
             assert len({*kinds}) == len([kind for kind in kinds if kind != "RequestMirror"])
     score, swagger = plan.split["spec"]["rules"]
-    weights = {each["name"]: each["weight"] for each in score["backendRefs"]}
-    assert sum(weights.values()) == 100
+    assert sum(each["weight"] for each in score["backendRefs"]) == 100
+    assert all(each["weight"] > 0 for each in score["backendRefs"])
     assert score["backendRefs"] == swagger["backendRefs"]
-    assert sum(weight > 0 for weight in weights.values()) == live
+    assert len({each["name"] for each in score["backendRefs"]}) == live
 
 
 def test_every_backend_is_told_which_version_it_is() -> None:
@@ -141,13 +141,15 @@ def test_a_version_that_comes_or_goes_moves_no_other_s_route() -> None:
     assert all(before[name] == each for name, each in after.items())
 
 
-def test_a_weight_that_changes_moves_no_backend() -> None:
-    def backends(first: int) -> list[str]:
+def test_a_weight_that_changes_moves_no_backend_and_none_is_ever_0() -> None:
+    def backends(first: int) -> list[tuple[str, int]]:
         versions = [version("aaa", traffic=first), version("bbb", default=True), version("ccc", traffic=0)]
         plan = plan_endpoint(endpoint(*versions), PLAIN)
-        return [each["name"] for each in plan.split["spec"]["rules"][0]["backendRefs"]]
+        return [(each["name"], each["weight"]) for each in plan.split["spec"]["rules"][0]["backendRefs"]]
 
-    assert backends(0) == backends(40) == backends(100) == ["prices-aaa", "prices-bbb", "prices-ccc"]
+    assert backends(0) == [("prices-bbb", 1), ("prices-bbb", 999_998), ("prices-bbb", 1)]
+    assert backends(40) == [("prices-aaa", 400_000), ("prices-bbb", 599_999), ("prices-bbb", 1)]
+    assert backends(100) == [("prices-aaa", 999_998), ("prices-aaa", 1), ("prices-aaa", 1)]
 
 
 def test_copies_are_of_requests_to_be_scored_by_the_split() -> None:
