@@ -45,6 +45,12 @@ def test_a_token_is_kept_by_scope_until_it_is_about_to_end() -> None:
     assert [login.token("a"), login.token("a")] == ["1 for a", "2 for a"]
 
 
+def test_a_token_comes_with_when_it_ends() -> None:
+    text, ends = Login({}, credential=lambda: Credential(lives_s=1800)).dated_token("a")
+    assert text == "1 for a"
+    assert abs(ends - time.time() - 1800) < 60
+
+
 def test_a_login_by_variables_is_a_programs_and_any_other_a_persons() -> None:
     assert login_kind({"ARM_SUBSCRIPTION_ID": "s", "ARM_CLIENT_ID": ""}) == "User"
     assert login_kind({"ARM_CLIENT_ID": "c"}) == login_kind({"ARM_USE_OIDC": "true"}) == "ServicePrincipal"
