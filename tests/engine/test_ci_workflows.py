@@ -122,6 +122,24 @@ def test_a_change_is_shown_then_allowed_then_deployed_as_it_was_shown(repository
     assert azure.pools()["cpu"]["vmSize"] == "Standard_D8s_v5"
 
 
+def test_the_comment_begins_with_what_happens_to_endpoints(repository: Repository) -> None:
+    azure = repository.azure
+    version = {"image": f"registry.example.com/echo@sha256:{'5' * 64}"}
+    azure.config["tidegate:endpoints"] = {"echo": {"versions": {"one": version}}}
+    for step in repository.pull_request():
+        step.require()
+    lines = repository.comment.splitlines()
+    title = next(number for number, line in enumerate(lines) if line.startswith("### Preview of dev"))
+    assert lines[title + 2 :][:5] == [
+        "#### Endpoint echo: new",
+        "",
+        "| version | weight | image | replicas | pods |",
+        "| --- | --- | --- | --- | --- |",
+        "| one | 100 % | new | 1-10 | new |",
+    ]
+    assert "- **keys**: primary made; secondary made" in lines
+
+
 def test_a_state_that_moved_stops_the_deployment_until_it_was_seen_again(repository: Repository) -> None:
     azure = repository.azure
     azure.main["pools"]["cpu"]["count"] = 4
