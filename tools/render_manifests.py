@@ -19,14 +19,14 @@ _NO_SCHEMA = ("default", "enum", "example")
 _VERSION = "gateway.networking.k8s.io/bundle-version"
 
 
-def main(name: str, version: str, source: str) -> None:
+def main(name: str, version: str, source: str, authors: str) -> None:
     """Read the chart's YAML from stdin and write the bundle."""
     objects = sorted(_objects(version), key=lambda each: (each["kind"], each["metadata"]["name"]))
     bundles = {(each["metadata"].get("annotations") or {}).get(_VERSION) for each in objects} - {None}
     head = {
         "version": bundles.pop() if bundles else version,
         "source": f"{source} {version}",
-        "licence": "Apache-2.0, Copyright the authors named in the source",
+        "licence": f"Apache-2.0, Copyright {authors}",
         "changes": "rendered; descriptions of schemas and what belongs to Helm left out",
         "rendered by": "tools/render-manifests",
     }
