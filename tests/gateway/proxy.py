@@ -64,18 +64,17 @@ class Proxy:
         return self._ports[listener + 10000 if listener < 1024 else listener]  # as Envoy Gateway shifts them
 
     def apply(self, translation: Translation, around: Surroundings) -> None:
-        """Put a configuration into effect: clusters that are new before the routes, those that are gone after them."""
+        """Put a configuration into effect, in the order in which the controller pushes: clusters before routes."""
         local = Localized(translation, around, self._folder, self._free_port)
+        for kind, name, resource in local.named():
+            self._move(kind, [resource], name)
+        self._move("cds", local.clusters)
+        for each in local.routes:
+            self._move("rds", [each], each["name"])
+        self._move("lds", local.listeners)
         if self._process is None:
-            self._write_clusters(local, local.clusters)
-            self._write_routes(local)
             self._start(translation)
-            self._wait(local, local.clusters)
-            return
-        gone = [each for each in self._read("cds") if each["name"] not in {new["name"] for new in local.clusters}]
-        self._use(local, [*local.clusters, *gone])
-        if gone:
-            self._use(local, local.clusters)
+        self._wait(local)
 
     def stop(self) -> None:
         """End Envoy."""
@@ -106,30 +105,14 @@ class Proxy:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
-    def _use(self, local: "Localized", clusters: Sequence[Json]) -> None:
-        self._write_clusters(local, clusters)
-        self._wait_for(lambda: self._text("cluster_manager.cds") == _version(clusters))
-        self._write_routes(local)
-        self._wait(local, clusters)
-
-    def _write_clusters(self, local: "Localized", clusters: Sequence[Json]) -> None:
-        for kind, name, resource in local.named():
-            self._move(kind, [resource], name)
-        self._move("cds", clusters)
-
-    def _write_routes(self, local: "Localized") -> None:
-        for each in local.routes:
-            self._move("rds", [each], each["name"])
-        self._move("lds", local.listeners)
-
-    def _wait(self, local: "Localized", clusters: Sequence[Json]) -> None:
+    def _wait(self, local: "Localized") -> None:
         """Until Envoy says that it uses all of it."""
         routes = {each["name"]: _version([each]) for each in local.routes}
 
         def in_effect() -> bool:
             return (
                 self._text("listener_manager.lds") == _version(local.listeners)
-                and self._text("cluster_manager.cds") == _version(clusters)
+                and self._text("cluster_manager.cds") == _version(local.clusters)
                 and not any(self.stats("(total_listeners|clusters)_warming$|warming_clusters$").values())
                 and routes.items() <= self._routes().items()
             )
@@ -164,9 +147,6 @@ class Proxy:
         path = self._folder / _file(kind, name)
         if not path.exists() or path.read_text() != body:
             replace_file(path, body)
-
-    def _read(self, kind: str) -> list[Json]:
-        return json.loads((self._folder / _file(kind)).read_text())["resources"]
 
     def _free_port(self, container: int) -> int:
         return self._ports.setdefault(container, free_port())
