@@ -48,7 +48,7 @@ def changes(draw: st.DrawFn) -> tuple[EndpointSpec, EndpointSpec]:
     return before, with_choices(draw, names, before.name, before.auth)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(changes())
 def test_weights_marks_and_words_make_no_new_pods(change: tuple[EndpointSpec, EndpointSpec]) -> None:
     before, after = (everything(plan_endpoint(each, STRICT)) for each in change)
@@ -85,7 +85,7 @@ def test_what_runs_makes_new_pods() -> None:
     assert more.generation == first.generation  # more pods are no new ones
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(endpoints(), min_size=2, max_size=4, unique_by=lambda each: each.name))
 def test_endpoints_in_one_namespace_share_no_object_but_the_namespace(several: list[EndpointSpec]) -> None:
     seen: set[tuple[str, str]] = set()
