@@ -1,5 +1,6 @@
 """What the image of a version is made from, kept in the state so that a preview can say what has changed."""
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from providers.kind import TEXT, TEXT_MAP, TEXTS, Call, Failure, Kind, Properties
@@ -35,9 +36,13 @@ class Contents(Kind):
     inputs: ClassVar = {"version": TEXT, **CONTENTS}
 
     def check(self, old: Properties, new: Properties) -> list[Failure]:
-        """A registered image's number keeps what it was registered with; the lock and upgrades may move the rest."""
+        """A number keeps what it was registered with: a model its content, an image what is written of it."""
+        if not old:
+            return []
+        if failures := list(_moved_models(old["models"], new["models"])):
+            return failures
         name, colon, _ = new["version"].partition(":")
-        if not old or not colon:
+        if not colon:
             return []
         written = {key: old[key] for key in _NOT_WRITTEN if key in old}
         found = changes(old, {**new, **written})
@@ -63,3 +68,15 @@ class Contents(Kind):
 
     def delete(self, call: Call, identity: str, outputs: Properties) -> None:
         """Nothing was made."""
+
+
+def _moved_models(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Failure]:
+    for number in sorted(old.keys() & new.keys()):
+        if old[number] != new[number]:
+            name = number.partition(":")[0]
+            reason = (
+                f"{number} no longer holds what it was registered with ({old[number][:19]}, now {new[number][:19]}); "
+                f"put the old file back, or register this one under the next number in tidegate:models.{name} "
+                f"(tidegate model register {name} PATH)"
+            )
+            yield Failure("models", reason)

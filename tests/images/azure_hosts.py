@@ -23,10 +23,10 @@ class Hosts:
 
     def __init__(self, folder: Path, hosts: Mapping[str, str]) -> None:
         now = datetime.now(UTC)
-        period = {"begins": now - timedelta(days=1), "ends": now + timedelta(days=1)}
-        authority = issue("Tests", authority=True, **period)
+        begins, ends = now - timedelta(days=1), now + timedelta(days=1)
+        authority = issue("Tests", authority=True, begins=begins, ends=ends)
         wild = [name for host in hosts for name in (host, f"*.{host}")]
-        leaf = issue("hosts", by=authority, names=wild, **period)
+        leaf = issue("hosts", by=authority, names=wild, begins=begins, ends=ends)
         self.authorities = folder / "authorities.pem"
         self.authorities.write_text(_AUTHORITIES.read_text() + authority.pem)
         chain = folder / "hosts.pem"

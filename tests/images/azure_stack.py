@@ -1,12 +1,15 @@
 """A stack on Azure whose registry and store are real servers: images are built, pushed, looked up and promoted."""
 
 import json
+import re
+import shlex
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,10 @@ from tests.images.front import Front
 from tests.images.registry import RegistryServer
 from tests.standins.arm_server import ArmServer
 from tests.standins.blob_server import BlobServer
-from tests.standins.buildah import Buildah
+from tests.standins.buildah import Buildah, BuildahError
 from tests.standins.cloud import TOKEN, Cloud
 from tests.standins.docker_build import VARIABLE
+from tests.standins.registry_runs import RegistryRuns
 from tidegate.image.base import DEFAULT_BASE, UV
 from tidegate.image.inputs import PLATFORM
 from tidegate.image.lock import FILE, Lock, LockedImage, write
@@ -48,6 +52,8 @@ class ArtifactStack:
     front: Front
     blobs: BlobServer
     hosts: Hosts
+    runs: RegistryRuns
+    """Those of the registry, where it builds by itself."""
     versions: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
 
@@ -141,7 +147,8 @@ def artifact_stack(folder: Path, engine: str, registry: RegistryServer) -> Itera
     base = _push(registry, buildah, folder / "base", DEFAULT_BASE.repository, _BASE)
     uv = _push(registry, buildah, folder / "uv", UV.repository, "FROM scratch\nCOPY uv /uv\n")
     with ExitStack() as servers:
-        arm = servers.enter_context(ArmServer(Cloud(root / "cloud")).running())
+        runs = RegistryRuns(_Agent(registry, buildah))
+        arm = servers.enter_context(ArmServer(Cloud(root / "cloud"), runs).running())
         front = servers.enter_context(Front(registry.address).running())
         blobs = servers.enter_context(BlobServer().running())
         blobs.token = TOKEN
@@ -156,7 +163,7 @@ def artifact_stack(folder: Path, engine: str, registry: RegistryServer) -> Itera
             known = LockedImage(digest=digest, platforms={"linux/amd64": digest}, resolved=date(2026, 1, 1))
             lock = lock.with_image(reference, known)
         write(lock, root / FILE)
-        made = ArtifactStack(stack, registry, front, blobs, hosts)
+        made = ArtifactStack(stack, registry, front, blobs, hosts, runs)
         made.version("one", "first")
         made._write()
         stack.make()
@@ -180,6 +187,37 @@ for given in "$@"; do
     esac
 done
 """
+
+
+@dataclass(frozen=True)
+class _Agent:
+    """What builds for the registry where it does so by itself."""
+
+    registry: RegistryServer
+    buildah: Buildah
+
+    def __call__(self, folder: Path, steps: Sequence[Mapping[str, Any]], say: Callable[[str], None]) -> str:
+        words = shlex.split(steps[0]["build"])
+        arguments = dict(each.split("=", 1) for word, each in pairwise(words) if word == "--build-arg")
+        dockerfile = (folder / words[words.index("--file") + 1]).read_text()
+        tag = words[words.index("--tag") + 1].replace("$Registry", self.registry.address)
+        try:
+            self.buildah.build(
+                folder,
+                self._here(dockerfile),
+                tags=[tag],
+                platform=PLATFORM,
+                build_args={name: self._here(value) for name, value in arguments.items()},
+                labels={},
+                timestamp=arguments["SOURCE_DATE_EPOCH"],
+                say=say,
+            )
+            return self.buildah.push(tag, say=say)
+        except BuildahError as error:
+            raise RuntimeError(str(error)) from None
+
+    def _here(self, text: str) -> str:
+        return re.sub(rf"(docker\.io|ghcr\.io|{HOST})/", f"{self.registry.address}/", text)
 
 
 def _push(registry: RegistryServer, buildah: Buildah, folder: Path, repository: str, dockerfile: str) -> str:

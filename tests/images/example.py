@@ -53,13 +53,13 @@ def describe_example(stack: ImageStack, registry: RegistryServer, tools: Tools) 
     base = Reference(registry.address, REPOSITORY)
     inputs = replace(inputs, image=base.at(str(registry.digest(REPOSITORY, TAG))))
 
-    code = take_snapshot(version.inference.source)
+    code = take_snapshot(version.built_from.source)
     models = {(model.name, model.number): model.path for model in loaded.models if model.name == "diabetes-ridge"}
     records = [
         (inputs.key, code.digest, "baked"),
         *((name, content_digest(path)) for (name, _), path in models.items()),
     ]
-    layer = VersionLayer(version.inference.entry_script, tuple(models))
+    layer = VersionLayer(version.built_from.entry_script, tuple(models))
     stack.described["builds"] = {}
     stack.describe(
         "environment",

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli.errors import CliError
 from cli.main import app
 from tests.engine.harness import Result
-from tests.images.azure_stack import ACCOUNT, ENVIRONMENT, HOST, ArtifactStack, artifact_stack
+from tests.images.azure_stack import ACCOUNT, ENVIRONMENT, HOST, NAME, ArtifactStack, artifact_stack
 from tests.images.front import Fault
 from tests.images.registry import RegistryServer
 from tests.standins.cloud import TOKEN
@@ -146,6 +146,40 @@ def test_a_registry_that_cannot_be_asked_stops_before_anything_is_built(
     assert len(stack.registry.tags(ONE)) == 2
 
 
+def test_a_registry_builds_by_itself_where_there_is_no_builder(stack: ArtifactStack) -> None:
+    stack.more["tidegate:registry"] = {"name": NAME, "builder": "acr"}
+
+    output = stack.up().require().output
+
+    assert "STEP 2/" in output  # the log of the run, as it came
+    (one,), (environment,) = stack.registry.tags(ONE), stack.registry.tags(ENVIRONMENT)
+    assert stack.pods("one")["image"] == f"{HOST}/{ONE}@{stack.registry.digest(ONE, one)}"
+    below = stack.registry.layers(ENVIRONMENT, environment)
+    assert stack.registry.layers(ONE, one)[: len(below)] == below
+    assert [run.image.partition(":")[0] for run in stack.runs.runs] == [ENVIRONMENT, ONE]
+    assert stack.builds() == []
+    stack.up("--expect-no-changes").require()
+    assert len(stack.runs.runs) == 2
+
+
+def test_a_tool_that_moved_builds_nothing_and_a_base_that_moved_does(stack: ArtifactStack) -> None:
+    stack.up().require()
+    before = stack.images()
+    path = stack.root / "images.lock"
+    lock = json.loads(path.read_text())
+    uv = next(name for name in lock if "/uv:" in name)
+    other = str(stack.registry.digest(ENVIRONMENT, stack.registry.tags(ENVIRONMENT)[0]))
+    moved = {uv: {**lock[uv], "digest": other, "platforms": {"linux/amd64": other}}}
+    path.write_text(json.dumps(lock | moved))
+
+    stack.up("--expect-no-changes").require()
+
+    assert stack.images() == before
+    base = next(name for name in lock if "/python:" in name)
+    path.write_text(json.dumps(lock | {base: {**lock[base], "digest": other, "platforms": {"linux/amd64": other}}}))
+    assert "the environment's image is made anew: the base image: " in stack.preview().require().output
+
+
 def test_a_base_that_is_not_locked_names_the_command(stack: ArtifactStack) -> None:
     (stack.root / "images.lock").unlink()
     refused = stack.up().require_failure().output
@@ -163,7 +197,7 @@ def test_only_what_nothing_uses_leaves_the_registry(stack: ArtifactStack, monkey
     for word in ("second", "third"):
         stack.version("one", word)
         stack.up().require()
-    third = stack.versions and next(name for name in stack.images() if name.startswith(ONE)).partition(":")[2]
+    third = next(name for name in stack.images() if name.startswith(ONE)).partition(":")[2]
     (second,) = set(registry.tags(ONE)) - {first, third}
     for name, value in stack.azure.environment.items():
         monkeypatch.setenv(name, value)

@@ -51,7 +51,7 @@ def main() -> None:
         Registries(written["registry"], shared=tuple(written.get("shared", ()))),
         ask,
         LastUpdate.read(),
-        lambda: [RegistryLogin(**login) for login in written.get("logins", [])],
+        logins=lambda: [RegistryLogin(**login) for login in written.get("logins", [])],
     )
     environment = EnvironmentImage("environment", builds.pop("environment"), source)
     images = [environment]

@@ -29,6 +29,16 @@ def test_changed_code_keeps_the_environment() -> None:
     assert said.startswith("diabetes/ridge: the environment's image is kept, the layer with the code is made anew: ")
 
 
+def test_a_model_keeps_its_content_under_its_number() -> None:
+    before = inputs(made(models={"ridge:1": "sha256:" + "a" * 64, "old:1": "sha256:" + "c" * 64}))
+    after = inputs(made(models={"ridge:1": "sha256:" + "b" * 64, "ridge:2": "sha256:" + "a" * 64}))
+    (refused,) = Contents().check(before, after)
+    assert refused.path == "models"
+    assert "ridge:1 no longer holds what it was registered with (sha256:aaaaaaaaaaaa, now sha256:bbbb" in refused.reason
+    assert "tidegate model register ridge PATH" in refused.reason
+    assert Contents().check({}, after) == []
+
+
 def test_a_registered_number_keeps_what_it_was_registered_with() -> None:
     before = {"version": "scorer:1", **made()}
     (refused,) = Contents().check(before, {"version": "scorer:1", **BUMPED})
