@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from tidegate.endpoint.forwarding import check_shadows, resolve_retry
 from tidegate.endpoint.input import EndpointInput, VersionInput
 from tidegate.endpoint.layers import Settings, file_layer, stack_layer
-from tidegate.endpoint.placement import Clusters, check_identity, check_pool, resolve_cluster
+from tidegate.endpoint.placement import Clusters, check_identity, check_namespace, check_pool, resolve_cluster
 from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
 from tidegate.endpoint.rules import (
     check_anonymous,
@@ -338,7 +338,7 @@ class _Loader:
         cluster = ""
         if clusters:
             cluster, more = resolve_cluster(loc, entry, clusters)
-            findings += more
+            findings += more + check_namespace(loc, namespace)
             for version, given in inputs.items():
                 findings += check_pool((*loc, "versions", version), given, cluster, clusters)
         by_tls = clusters is None or cluster in clusters.with_tls

@@ -8,16 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.conftest import Project
+from tidegate.cluster.plan.objects import GATEWAY_NAMESPACE, GPU_NAMESPACE
 from tidegate.config import load
+from tidegate.endpoint.placement import TAKEN
 from tidegate.endpoint.spec import RetrySpec, TokenSpec
 from tidegate.findings import ConfigError, Finding
+from tidegate.gateway.names import CONTROLLER_NAMESPACE
+from tidegate.gateway.plan import CERT_MANAGER_NAMESPACE
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 APPLICATION = "66666666-7777-8888-9999-AAAAAAAAAAAA"
 TOKEN = {"tenantId": TENANT, "applicationId": APPLICATION}
 ENDPOINT = "tidegate:endpoints.diabetes"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-DIGEST = "sha256:" + "0" * 64
+IMAGE = f"mine.azurecr.io/scoring@sha256:{0:064}"
 
 
 def paths(project: Project) -> list[str]:
@@ -189,7 +193,7 @@ def test_what_only_clusters_know_is_noted_on_one_machine(project: Project) -> No
 
 
 def test_one_machine_runs_no_images(project: Project) -> None:
-    project.endpoint["versions"]["boxed"] = {"image": "scoring:3"}
+    project.endpoint["versions"]["boxed"] = {"image": IMAGE}
     error = project.error()
     assert error.path == f"{ENDPOINT}.versions.boxed.image"
     assert "no images" in error.problem
@@ -296,6 +300,23 @@ def test_the_pools_of_an_attached_cluster_are_its_owner_s_business(azure: OnAzur
     assert azure.errors() == []
 
 
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        *sorted(TAKEN),
+        "kube-system",
+        "aks-command",
+        GATEWAY_NAMESPACE,
+        GPU_NAMESPACE,
+        CONTROLLER_NAMESPACE,
+        CERT_MANAGER_NAMESPACE,
+    ],
+)
+def test_a_namespace_is_none_of_the_cluster_s_own(azure: OnAzure, namespace: str) -> None:
+    azure.project.endpoint["namespace"] = namespace
+    assert (azure.error().path, namespace in azure.error().problem) == (f"{ENDPOINT}.namespace", True)
+
+
 def test_an_open_endpoint_of_a_fastprod_cluster_is_listed_by_name(azure: OnAzure) -> None:
     azure.project.endpoint["auth"] = "none"
     assert azure.errors() == []
@@ -304,20 +325,17 @@ def test_an_open_endpoint_of_a_fastprod_cluster_is_listed_by_name(azure: OnAzure
 
 
 def test_a_given_image_runs_as_it_is(azure: OnAzure) -> None:
-    for image in ("scoring:3", f"mine.azurecr.io/scoring@{DIGEST}"):
-        azure.project.endpoint["versions"]["boxed"] = {"image": image, "numReplicas": 2}
-        boxed = azure.load().endpoints[0].versions[0]
-        assert (boxed.image, boxed.inference, boxed.deployment.num_replicas) == (image, None, 2)
-        with pytest.raises(ValueError, match="nothing is built"):
-            _ = boxed.built_from
+    azure.project.endpoint["versions"]["boxed"] = {"image": IMAGE, "numReplicas": 2}
+    boxed = azure.load().endpoints[0].versions[0]
+    assert (boxed.image, boxed.inference, boxed.deployment.num_replicas) == (IMAGE, None, 2)
+    with pytest.raises(ValueError, match="nothing is built"):
+        _ = boxed.built_from
 
 
 @pytest.mark.parametrize(
     ("changes", "path", "said"),
     [
         ({"image": "mine.azurecr.io/scoring:latest"}, "image", "names no digest, so that it could move"),
-        ({"image": "scoring:0"}, "image", "names no digest"),
-        ({"image": "-"}, "image", "Write a registered image"),
         ({"entryScript": "ridge/score.py"}, "entryScript", "says what is built"),
         ({"environment": {}}, "environment", "says what is built"),
         ({"models": ["ridge:1"]}, "models", "goes into what is built"),
@@ -325,7 +343,7 @@ def test_a_given_image_runs_as_it_is(azure: OnAzure) -> None:
     ],
 )
 def test_nothing_is_built_beside_a_given_image(azure: OnAzure, changes: Any, path: str, said: str) -> None:
-    azure.project.endpoint["versions"]["boxed"] = {"image": "scoring:3", **changes}
+    azure.project.endpoint["versions"]["boxed"] = {"image": IMAGE, **changes}
     assert (azure.error().path, said in str(azure.error())) == (f"{ENDPOINT}.versions.boxed.{path}", True)
 
 

@@ -10,6 +10,10 @@ from tidegate.guid import GUID
 from tidegate.names import SERVICE_ACCOUNT
 from tidegate.parse import Loc, key_path
 
+TAKEN = frozenset({"default", "gatekeeper-system", "cert-manager", "envoy-gateway-system", "keda"})
+"""Namespaces that a cluster is born with, or that belong to what is installed in it."""
+_TAKEN_PREFIXES = ("kube-", "aks-", "tidegate-")
+
 
 @dataclass(frozen=True)
 class Clusters:
@@ -54,6 +58,15 @@ def check_pool(loc: Loc, version: VersionInput, cluster: str, clusters: Clusters
         return []
     problem = f'cluster {cluster} has no pool "{version.node_pool}" that takes scoring pods'
     return [Finding(key_path((*loc, "nodePool")), problem, f"Known pools: {', '.join(sorted(pools))}")]
+
+
+def check_namespace(loc: Loc, namespace: str) -> list[Finding]:
+    """An endpoint's namespace is made for it, with the rules for its pods, and goes with it."""
+    if namespace not in TAKEN and not namespace.startswith(_TAKEN_PREFIXES):
+        return []
+    problem = f'the namespace "{namespace}" belongs to the cluster or to what is installed in it'
+    remedy = "Write another namespace at the endpoint: it is made, and several endpoints may share it"
+    return [Finding(key_path((*loc, "namespace")), problem, remedy)]
 
 
 def check_identity(loc: Loc, endpoint: EndpointInput) -> list[Finding]:
