@@ -219,6 +219,7 @@ def test_ten_mistakes_are_ten_errors(project: Any) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([f"tidegate:{key}" for key in KEYS]), JSON))
 def test_any_values_give_an_environment_or_findings(values: dict[str, object]) -> None:
     try:
