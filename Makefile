@@ -27,6 +27,7 @@ test: setup-dev
 # A real API server with the controllers and the scheduler, built from their Go modules the first time; no node, no cloud.
 test-kubernetes: setup-dev
 	@tools/kubernetes-server >/dev/null
+	@tools/egctl >/dev/null
 	@$(PYTHON) -m pytest -m kubernetes
 
 # Real builds and a real registry; as root on Debian, which gets the tools that are missing.
