@@ -53,6 +53,7 @@ class EndpointReport:
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     """What an update from record `old` to record `new` does; an empty one stands for an endpoint that is not there."""
+    reasons = {each: _strategy(version)[1] for each, version in new.get("versions", {}).items()}
     old, new = _whole(old), _whole(new)
     name = str((new or old)["endpoint"])
     if not new:
@@ -69,22 +70,29 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> EndpointReport:
     )
     sentences = [*_of_endpoint(old, new)]
     for each in sorted(after):
-        sentences += _of_version(each, before.get(each, {}), after[each])
+        sentences += _of_version(each, before.get(each, {}), after[each], reasons[each])
     return EndpointReport(name, "changed", rows, tuple(sentences))
 
 
 def _whole(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With what a record lacks that an earlier release has written."""
+    """With what a record of an earlier release lacks, and without the reasons for strategies: they change nothing."""
     if not record:
         return record
-    versions = {name: {**_VERSION, **version} for name, version in record["versions"].items()}
+    versions = {
+        name: {**_VERSION, **version, "strategy": _strategy(version)[0]} for name, version in record["versions"].items()
+    }
     return {**_ENDPOINT, **record, "versions": versions}
+
+
+def _strategy(version: Mapping[str, Any]) -> tuple[str, str]:
+    """How pods are replaced, and why so."""
+    name, _, reason = str(version.get("strategy", "")).partition(":")
+    return name or "RollingUpdate", reason.strip()
 
 
 _VERSION: Mapping[str, Any] = {
     "percent": 0,
     "replicas": "",
-    "strategy": "",
     "image": "",
     "contents": {},
     "restarting": {},
@@ -156,7 +164,7 @@ def _introduced(new: Mapping[str, Any]) -> Iterator[Sentence]:
     if new["control"]:
         yield Sentence("control", str(new["control"]))
     for name, version in _versions(new):
-        yield from _of_version(name, {}, version)
+        yield from _of_version(name, {}, version, "")
 
 
 def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
@@ -177,7 +185,7 @@ def _of_endpoint(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sen
     yield from _described("endpoint", old, new)
 
 
-def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Sentence]:
+def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any], reason: str) -> Iterator[Sentence]:
     if not old:
         if shadow := new["inPlace"].get("shadow"):
             yield Sentence(name, f"gets copies of {shadow} of the requests (shadow)")
@@ -193,15 +201,13 @@ def _of_version(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     in_place = _texts(old["inPlace"], new["inPlace"])
     if in_place:
         yield Sentence(name, f"in place: {_listed(in_place)}")
-    if _fate(old, new) == "restarts" and str(new["strategy"]).startswith("Recreate"):
-        why = str(new["strategy"]).partition(":")[2].strip()
-        yield Sentence(name, "its pods end before new ones begin (Recreate)" + (f": {why}" if why else ""))
+    if _fate(old, new) == "restarts" and new["strategy"] == "Recreate":
+        yield Sentence(name, "all its pods are replaced at once (Recreate)" + (f": {reason}" if reason else ""))
     elif old["strategy"] != new["strategy"]:
-        yield Sentence(name, f"in place: strategy {_arrow(old['strategy'] or ROLLING, new['strategy'] or ROLLING)}")
+        yield Sentence(name, f"in place: strategy {old['strategy']} -> {new['strategy']}")
     yield from _described(name, old, new)
 
 
-ROLLING = "RollingUpdate"
 MADE = "(made here)"
 _AUTH = {"none": ": everybody who reaches the gateway may score"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.report.records import CONTENTS, ENDPOINTS, VERSIONS, Record, endpoint, version
+from tests.unit.report.records import CONTENTS, ENDPOINTS, UNTIMED, VERSIONS, Record, endpoint, version
 from tidegate.report.diff import MOST, EndpointReport, VersionRow, compare
 
 
@@ -18,12 +18,14 @@ def row(report: EndpointReport, name: str) -> VersionRow:
     return next(each for each in report.rows if each.version == name)
 
 
+@UNTIMED
 @given(ENDPOINTS)
 def test_equal_records_give_nothing(record: Record) -> None:
     report = compare(record, copy.deepcopy(record))
     assert (bool(report), report.event, report.rows, report.sentences) == (False, "unchanged", (), ())
 
 
+@UNTIMED
 @given(ENDPOINTS, st.data())
 def test_every_difference_of_a_version_is_on_its_row_and_on_no_other(record: Record, data: st.DataObject) -> None:
     changed = copy.deepcopy(record)
@@ -40,6 +42,7 @@ def test_every_difference_of_a_version_is_on_its_row_and_on_no_other(record: Rec
         assert in_table or any(each.subject == name for each in report.sentences)
 
 
+@UNTIMED
 @given(ENDPOINTS, st.data())
 def test_every_difference_of_the_endpoint_is_said(record: Record, data: st.DataObject) -> None:
     changed = copy.deepcopy(record)
@@ -52,6 +55,7 @@ def test_every_difference_of_the_endpoint_is_said(record: Record, data: st.DataO
     assert bool(subjects) == (record != changed)
 
 
+@UNTIMED
 @given(ENDPOINTS, ENDPOINTS)
 def test_all_versions_of_before_and_after_have_one_row(old: Record, new: Record) -> None:
     report = compare(old, new)
@@ -139,7 +143,18 @@ def test_what_restarts_says_by_which_setting_and_that_capacity_is_lost() -> None
     report = compare(endpoint(), endpoint({"one": version(80, **slower), "two": version(20)}))
     assert row(report, "one").fate == "restarts"
     assert "one: restarts: gpuCores (none) -> 1; scoringTimeoutMs 60000 -> 90000" in said(report)
-    assert "one: its pods end before new ones begin (Recreate): pool gpu has no room" in said(report)
+    assert "one: all its pods are replaced at once (Recreate): pool gpu has no room" in said(report)
+
+
+def test_the_reason_for_a_strategy_changes_nothing_and_another_strategy_no_pod() -> None:
+    one, other, recreated = (
+        endpoint({"one": version(100, strategy=each)})
+        for each in ("RollingUpdate: 2 GPUs", "RollingUpdate: 3 GPUs", "Recreate: no room")
+    )
+    assert not compare(one, other)
+    assert not compare(endpoint({"one": version(100)}), one)
+    assert [each.fate for each in compare(one, recreated).rows] == ["in place"]
+    assert "one: in place: strategy RollingUpdate -> Recreate" in said(compare(one, recreated))
 
 
 def test_another_namespace_makes_every_version_anew() -> None:
@@ -157,6 +172,7 @@ def test_many_reasons_are_counted() -> None:
     assert text.count(";") == MOST
 
 
+@UNTIMED
 @given(ENDPOINTS, st.data())
 def test_a_record_of_an_earlier_release_is_compared_too(record: Record, data: st.DataObject) -> None:
     earlier = copy.deepcopy(record)

@@ -12,7 +12,7 @@ from cli.errors import CliError
 from cli.main import app
 from cli.report import read
 from tests.unit.ci.plans import POOL, deleted, preview, root, scaled, state, step
-from tests.unit.report.records import ENDPOINTS, Record, endpoint, version
+from tests.unit.report.records import ENDPOINTS, UNTIMED, Record, endpoint, version
 from tidegate.report.preview import SERVING, Gone, read_preview
 from tools.ci.plan import from_preview, from_record
 from tools.ci.summary import summary
@@ -98,6 +98,7 @@ def test_the_reviewers_comment_begins_with_endpoints_and_does_not_repeat_them() 
     assert "no such endpoint" in text
 
 
+@UNTIMED
 @given(ENDPOINTS, ENDPOINTS)
 def test_a_kept_plan_has_the_reports_again(old: Record, new: Record) -> None:
     plan = from_preview(preview(serving("update", old, new)))
