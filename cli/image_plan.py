@@ -11,24 +11,24 @@ from typing import Any
 from cli.errors import CliError
 from cli.project import Project
 from providers.local.virtual_environment import BuildError, build_environment
+from tidegate.azure.registry_access import RegistryAccess
 from tidegate.cache import cache_folder
 from tidegate.config import Environment, from_file
 from tidegate.findings import ConfigError
-from tidegate.image.build import ENVIRONMENTS
-from tidegate.image.credentials import CredentialsError, find_credentials
+from tidegate.image.build import ENVIRONMENTS, version_build
+from tidegate.image.lookup import Registries, find_image
 from tidegate.image.plan import PlannedImage, package_line, plan_images, plan_models
-from tidegate.image.reference import Reference
-from tidegate.image.registry import RegistryClient, RegistryError
 
 
 def plan(project: Project) -> list[dict[str, Any]]:
     """For each image: `name`, `endpoint` and `version` (None where registered), `key`, `contents`, `found`, `changes`.
 
-    The latter are those since the last deployment; None where there was none.
+    `found` says where the environment is, and `image` where the one with code and models is (None where there is none).
+    `changes` are those since the last deployment; None where there was none.
     """
     environment, images = _planned(project)
     last = last_contents(project)
-    found = {image.inputs.key: _found(image, environment) for image in images}
+    finder = _Finder(environment, project)
     return [
         {
             "name": image.name,
@@ -36,7 +36,8 @@ def plan(project: Project) -> list[dict[str, Any]]:
             "version": image.name.partition("/")[2] or None,
             "key": image.inputs.key,
             "contents": image.contents,
-            "found": found[image.inputs.key],
+            "found": finder.environment(image),
+            "image": finder.version(image) or None,
             "changes": _changes(image, last.get(image.name), project.root) if image.name in last else None,
         }
         for image in images
@@ -107,6 +108,7 @@ def as_text(versions: list[dict[str, Any]]) -> str:
         base = contents["base"] or ("a given Dockerfile" if contents["dockerfile"] else "")
         rows = {
             "environment": f"{each['key'][:15]}  {each['found']}",
+            "image": each["image"] or "",
             "base": base,
             "Docker steps": len(contents["dockerSteps"]) or "",
             "Python": contents["python"],
@@ -145,22 +147,51 @@ def _changes(image: PlannedImage, last: Mapping[str, Any] | None, root: Path) ->
     return said
 
 
-def _found(image: PlannedImage, environment: Environment) -> str:
-    """Where the environment is, in words."""
-    key = image.inputs.key
-    if environment.target == "local":
-        built = (cache_folder(os.environ) / "environments" / key).is_dir()
-        return "in this machine's cache" if built else "will be built"
-    registry = environment.azure.registry if environment.azure else None
-    if registry is None:
-        return "has no registry: write tidegate:registry"
-    host = registry.host
-    try:
-        with RegistryClient(host, find_credentials(host, os.environ)) as client:
-            digest = client.digest(Reference(host, ENVIRONMENTS, key))
-    except (RegistryError, CredentialsError) as error:
-        return f"cannot be asked for: {error}"
-    return f"found as {host}/{ENVIRONMENTS}@{digest}" if digest else "will be built"
+class _Finder:
+    """Says in words where images are; asks for each once."""
+
+    def __init__(self, environment: Environment, project: Project) -> None:
+        self._azure = environment.azure
+        self._cache = cache_folder(os.environ) / "environments"
+        self._access = RegistryAccess()
+        self._ran: Mapping[str, str] | None = None
+        if self._azure and self._azure.promote_from:
+            self._ran = Project(project.root, self._azure.promote_from).outputs().get("images") or {}
+        self._said: dict[str, str] = {}
+
+    def environment(self, image: PlannedImage) -> str:
+        """Where an environment is; on the local target it needs no registry."""
+        if self._azure is None:
+            return "in this machine's cache" if (self._cache / image.inputs.key).is_dir() else "will be built"
+        return self._place(ENVIRONMENTS, image.inputs.key)
+
+    def version(self, image: PlannedImage) -> str:
+        """Where the image with code and models is; empty where there is none."""
+        if self._azure is None or image.delivery == "fetched":
+            return ""
+        build = version_build(image)
+        return f"{build.tag[:15]}  {self._place(build.repository, build.tag)}"
+
+    def _place(self, repository: str, tag: str) -> str:
+        name = f"{repository}:{tag}"
+        if name not in self._said:
+            self._said[name] = self._asked(repository, tag)
+        return self._said[name]
+
+    def _asked(self, repository: str, tag: str) -> str:
+        registry = self._azure.registry if self._azure else None
+        if self._azure is None or registry is None:
+            return "has no registry: write tidegate:registry"
+        if self._ran is not None:
+            ran = self._ran.get(f"{repository}:{tag}")
+            # An environment that no version runs alone is in its images.
+            return f"ran in {self._azure.promote_from} as {ran}" if ran else f"never ran in {self._azure.promote_from}"
+        registries = Registries(registry.host, shared=self._azure.shared_registries)
+        try:
+            found = find_image(repository, tag, registries, None, self._access.digest_of)
+        except ConfigError as error:
+            return f"cannot be asked for: {error.findings[0].problem}"
+        return f"found as {found.name}@{found.digest}" if found else "will be built"
 
 
 def _local_contents(

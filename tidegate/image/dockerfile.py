@@ -185,7 +185,8 @@ def _python(inputs: ImageInputs, tools: Tools) -> Iterator[str]:
         listed = ("--requirements", "/run/tidegate/requirements.txt")
         yield _run((*install, *listed), *mounts)
     # The requirements again: the server must not move what they have settled.
-    yield _run((*install, *listed, "/run/tidegate/server"), *mounts, _mount(f"source={FOLDER}/server", "server"))
+    server = "/run/tidegate/server[telemetry]" if inputs.telemetry else "/run/tidegate/server"
+    yield _run((*install, *listed, server), *mounts, _mount(f"source={FOLDER}/server", "server"))
 
 
 def _conda_python(specifier: str) -> str:

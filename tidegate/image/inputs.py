@@ -31,7 +31,12 @@ class ImageInputs:
     python: PythonEnvironment
     platform: str
     server: str
-    """Version of the scoring server (`server_version`)."""
+    """Version of the scoring server (`server_version`), and `.telemetry` where that is in it."""
+
+    @property
+    def telemetry(self) -> bool:
+        """Whether the scoring server has what it sends requests to Application Insights with."""
+        return self.server.endswith(_TELEMETRY)
 
     @property
     def base(self) -> str:
@@ -72,7 +77,7 @@ def image_inputs(version: VersionSpec, lock: Lock, platform: str, *, server: str
         docker_steps=inference.docker_steps,
         python=inference.python,
         platform=platform,
-        server=server,
+        server=f"{server}{_TELEMETRY}" if version.deployment.app_insights else server,
     )
 
 
@@ -91,6 +96,9 @@ def needed_images(version: VersionSpec) -> tuple[Reference, ...]:
 def missing_images(version: VersionSpec, lock: Lock, platform: str, *, path: str) -> list[Finding]:
     """What the lock has to know before the version's environment can be built; `path` is the version's key path."""
     return [finding for reference in needed_images(version) for finding in lock.check(reference, platform, path=path)]
+
+
+_TELEMETRY = ".telemetry"
 
 
 def _base(inference: InferenceSpec) -> Reference:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tidegate.cache import cache_folder
 from tidegate.config import Environment
-from tidegate.endpoint.spec import Delivery, VersionSpec
+from tidegate.endpoint.spec import Delivery, DeploymentSpec, VersionSpec
 from tidegate.findings import ConfigError, Finding
 from tidegate.image.changes import Change, changes
 from tidegate.image.dockerfile import KEY_LABEL, TITLE_LABEL, image_labels
@@ -182,7 +182,13 @@ def _wanted(environment: Environment) -> Iterator[_Wanted]:
         if str(image) in run and image.inference:
             loc = ("tidegate:images", image.name, *([str(image.number)] if several[image.name] > 1 else []))
             labels = image_labels(image.name, image.number, tags=image.tags, description=image.description)
-            version = VersionSpec(name=image.name, inference=image.inference, models=image.models, delivery="baked")
+            version = VersionSpec(
+                name=image.name,
+                inference=image.inference,
+                models=image.models,
+                delivery="baked",
+                deployment=DeploymentSpec(app_insights=True),  # whoever runs it may want telemetry
+            )
             yield _Wanted(str(image), loc, f"tidegate/images/{image.name}", labels, version)
 
 

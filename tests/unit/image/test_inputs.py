@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from tidegate.config import Environment, load
-from tidegate.endpoint.spec import InferenceSpec, VersionSpec
+from tidegate.endpoint.spec import DeploymentSpec, InferenceSpec, VersionSpec
 from tidegate.findings import ConfigError
 from tidegate.image.base import DEFAULT_BASE, MICROMAMBA, UV
+from tidegate.image.dockerfile import Tools, environment_dockerfile
 from tidegate.image.inputs import base_images, image_inputs, missing_images, needed_images
 from tidegate.image.key import environment_key
 from tidegate.image.lock import FILE, Lock, LockedImage, write
@@ -42,6 +44,17 @@ def version(tmp_path: Path, **inference: Any) -> VersionSpec:
 
 def key(given: VersionSpec, lock: Lock | None = None, platform: str = "linux/amd64", server: str = "0.1.0+0") -> str:
     return image_inputs(given, lock if lock is not None else locked(), platform, server=server).key
+
+
+def test_telemetry_is_in_the_image_where_it_is_on_and_in_the_key(tmp_path: Path) -> None:
+    plain = version(tmp_path)
+    told = plain.model_copy(update={"deployment": DeploymentSpec(app_insights=True)})
+    assert key(plain) != key(told)
+    tools = Tools(UV)
+    for one, installed in ((plain, '"/run/tidegate/server"]'), (told, '"/run/tidegate/server[telemetry]"]')):
+        inputs = image_inputs(one, locked(), "linux/amd64", server="0.1.0+0")
+        assert installed in environment_dockerfile(inputs, tools)
+        Version(inputs.server)  # as PEP 440 has it
 
 
 def test_the_example_of_the_reference_is_right() -> None:
