@@ -349,6 +349,9 @@ class _Loader:
             findings += only_in_a_cluster(loc, entry)
         given = (self._input.keys or {}).get(name)
         primary, secondary, more = resolve_keys(("tidegate:keys", name), given, settings)
+        if given and auth != "key":
+            problem = f"nobody is asked for a key: the endpoint's auth is {auth}"
+            more.append(Finding(key_path(("tidegate:keys", name)), problem, severity="note"))
         self._findings += findings + more
         sample = self._sample((*loc, "sample"), entry.sample)
         complete = tuple(version for version in versions if version)

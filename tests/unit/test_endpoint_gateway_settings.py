@@ -84,6 +84,16 @@ def test_files_that_ask_for_tokens_need_the_endpoint_to_say_whose(project: Proje
     assert project.load().endpoints[0].auth == "token"
 
 
+def test_given_keys_that_nobody_is_asked_for_are_noted(project: Project) -> None:
+    def said() -> list[str]:
+        return [note.problem for note in project.notes("note") if note.path == "tidegate:keys.diabetes"]
+
+    assert said() == []
+    for auth, word in (({"token": TOKEN}, "token"), ("none", "none")):
+        project.endpoint["auth"] = auth
+        assert said() == [f"nobody is asked for a key: the endpoint's auth is {word}"]
+
+
 def test_tokens_need_no_listing_in_production(project: Project) -> None:
     project.values["tidegate:production"] = True
     project.endpoint["auth"] = {"token": TOKEN}
