@@ -82,7 +82,7 @@ class Artifacts(pulumi.ComponentResource):
     ) -> None:
         super().__init__("tidegate:azure:Artifacts", name, None, opts)
         self._images = (
-            _Promoted(plan, azure.promote_from)
+            _Promoted(plan, azure.promote_from, own=registry.spec.host)
             if azure.promote_from
             else _Built(name, plan, registry, azure.shared_registries, root=root, parent=self)
         )
@@ -200,7 +200,7 @@ class _Built(_Images):
 class _Promoted(_Images):
     """Images that another stack of the project ran: nothing is built, and no registry is asked (rule I7)."""
 
-    def __init__(self, plan: ArtifactPlan, stack: str) -> None:
+    def __init__(self, plan: ArtifactPlan, stack: str, *, own: str) -> None:
         super().__init__()
         self._stack, self._ran = stack, images_of(stack)
         self._images: dict[str, Reference] = {}
@@ -221,6 +221,11 @@ class _Promoted(_Images):
                 findings += error.findings
         if findings:
             raise ConfigError(findings)
+        if elsewhere := sorted({image.registry for image in self._images.values()} - {own}):
+            pulumi.log.warn(
+                f"the images of the stack {stack} are in {', '.join(elsewhere)}, and clusters here are only given the "
+                f"right to pull from {own}"
+            )
 
     def of(self, image: PlannedImage) -> pulumi.Output[str]:
         return pulumi.Output.from_input(str(self._images[image.name]))
