@@ -10,7 +10,8 @@ moved into place. That, and where things are, is all that is changed, and nothin
 - names looked up in the internet (the key sets of token issuers) become addresses of this machine, without TLS;
 - logs: what goes to the container's output goes to files.
 
-Left out are the listeners for the kubelet and for Prometheus, which no client's request meets.
+Left out are the listeners for the kubelet and for Prometheus, which no client's request meets. What an update of files
+cannot show is the moment between two messages of one push: a new cluster whose endpoints come after its first request.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """What Envoy Gateway makes of manifests: its own translator, run offline by `egctl x translate`.
 
 The objects of Kubernetes that route requests go in; the Envoy configuration that the gateway's proxies get comes out,
-with the status that the gateway's controller would write on the objects.
+with the status that the gateway's controller would write on the objects. The tool is built from the controller's own
+module, so that it is the same code; `tools/egctl` only has it keep the labels and the ages of what it reads.
 """
 
 import base64
