@@ -202,13 +202,13 @@ class _Promoted(_Images):
 
     def __init__(self, plan: ArtifactPlan, stack: str, *, own: str) -> None:
         super().__init__()
-        self._stack, self._ran = stack, images_of(stack)
+        ran = images_of(stack)
         self._images: dict[str, Reference] = {}
         findings: list[Finding] = []
         for image in plan.images:
             build = plan.versions.get(image.name) or plan.environments[image.inputs.key]
             try:
-                found = promoted(build.repository, build.tag, self._ran, stack=stack, path=key_path(image.loc))
+                found = promoted(build.repository, build.tag, ran, stack=stack, path=key_path(image.loc))
             except ConfigError as error:
                 findings += error.findings
                 continue
@@ -216,7 +216,7 @@ class _Promoted(_Images):
             self.named[build.name] = str(self._images[image.name])
         for version, reference in plan.given.items():
             try:
-                promoted_digest(reference, self._ran, stack=stack, path=f"{_path(version)}.image")
+                promoted_digest(reference, ran, stack=stack, path=f"{_path(version)}.image")
             except ConfigError as error:
                 findings += error.findings
         if findings:
