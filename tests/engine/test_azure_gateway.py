@@ -61,3 +61,10 @@ def test_a_cluster_that_was_deleted_outside_comes_back_with_its_gateway(served: 
     served.up("--refresh").require()
     assert {kind: kinds(served, kind) for kind in before} == before
     served.preview("--refresh", "--expect-no-changes").require()
+
+
+def test_what_an_attached_cluster_lacks_is_said_with_the_command_that_brings_it(served: AzureStack) -> None:
+    served.config["tidegate:attached"] = True
+    output = served.up().require_failure().output
+    assert "cluster main: it has no GatewayClass of gateway.networking.k8s.io/v1" in output
+    assert "az aks update --resource-group GROUP --name CLUSTER --enable-gateway-api" in output

@@ -1,12 +1,14 @@
 """A cluster with a gateway and no endpoint."""
 
+from dataclasses import replace
+
 import pulumi
 from pulumi_azure_native import resources
 
 from components.cluster import Cluster
 from components.cluster_objects import ClusterObjects
 from components.gateway import Gateway
-from tidegate.cluster.spec import ClusterSpec, IssuedCertificate, MonitoringSpec, PoolSpec
+from tidegate.cluster.spec import AttachedClusterSpec, ClusterSpec, IssuedCertificate, MonitoringSpec, PoolSpec
 from tidegate.gateway.plan import plan_gateway
 
 config = pulumi.Config("tidegate")
@@ -25,7 +27,19 @@ spec = ClusterSpec(
 if config.get_bool("plain"):
     spec = spec.model_copy(update={"tls": None})
 cluster = Cluster(spec.name, spec, owner="tests", after=[group])
-objects = ClusterObjects(spec.name, spec, cluster.access)
-plan = plan_gateway(spec, longest_request_s=config.get_float("longest") or 60)
+used: ClusterSpec | AttachedClusterSpec = spec
+access = cluster.access
+if config.get_bool("attached"):  # the same cluster, as somebody sees it who has not made it
+    used = AttachedClusterSpec(
+        name="main",
+        purpose="DevTest",
+        subscription_id=None,
+        resource_group="scoring",
+        cluster_name="main",
+        installed=("gatewayApi",),
+    )
+    access = replace(access, cluster=None, uid=None)
+objects = ClusterObjects(spec.name, used, access)
+plan = plan_gateway(used, longest_request_s=config.get_float("longest") or 60)
 gateway = Gateway(spec.name, objects, plan)
 pulumi.export("address", gateway.address)
