@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+from pydantic import SecretStr
 
 from components.artifacts import VersionArtifacts
 from components.cluster_access import ClusterAccess
@@ -36,6 +37,8 @@ class Place:
     """Where the autoscaler asks for metrics; None where replicas follow the CPU."""
     keda_client_id: pulumi.Input[str] | None = None
     """Who the autoscaler is when it asks."""
+    insights: SecretStr | None = None
+    """The connection string of Application Insights."""
 
 
 class Endpoint(pulumi.ComponentResource):
@@ -74,10 +77,9 @@ class Endpoint(pulumi.ComponentResource):
         Serving(f"{name}.serving", record, pulumi.ResourceOptions(parent=self))
         self.keys = register_keys(name, plan_keys(spec), self)
         guarded = self._register_guards()
-        account = self._account(identity)
+        needed = [*self._account(identity), *self._register_insights()]
         deployments = {
-            version: self._register_version(each, artifacts[version], account)
-            for version, each in plan.versions.items()
+            version: self._register_version(each, artifacts[version], needed) for version, each in plan.versions.items()
         }
         by_header = [self._object(route, *guarded, *deployments.values()) for route in plan.header_routes]
         self.rolled_out = [
@@ -101,17 +103,26 @@ class Endpoint(pulumi.ComponentResource):
             secrets = [self._object(plan.keys(values=values))]
         return [*guards, self._object(plan.security_policy, *secrets)]
 
+    def _register_insights(self) -> list[pulumi.Resource]:
+        """Where the pods report to, which they are told when they start."""
+        given = self._place.insights
+        if given is None:
+            return []
+        text = pulumi.Output.secret(given.get_secret_value()).apply(_base64)
+        manifest = self._plan.insights(connection_string=text)
+        return [self._object(manifest)] if manifest else []
+
     def _account(self, identity: EndpointIdentity | None) -> list[pulumi.Resource]:
         client_id = self._spec.identity_client_id or (identity.client_id if identity else None)
         account = self._object(self._plan.service_account(client_id=client_id or None))
         return [account, *([identity.ready] if identity else [])]
 
     def _register_version(
-        self, plan: VersionPlan, artifacts: VersionArtifacts, account: Sequence[pulumi.Resource]
+        self, plan: VersionPlan, artifacts: VersionArtifacts, needed: Sequence[pulumi.Resource]
     ) -> pulumi.Resource:
         service = self._object(plan.service)
         manifest = plan.deployment(image=artifacts.image, content=artifacts.content)
-        deployment = self._object(manifest, *account, service)
+        deployment = self._object(manifest, *needed, service)
         beside = [plan.disruption_budget] if plan.disruption_budget else []
         place = self._place
         scaler = plan.scaler(query_endpoint=place.query_endpoint, client_id=place.keda_client_id)

@@ -9,6 +9,7 @@ from components.azure import assign_role, register
 from tidegate.model.storage import (
     BLOB_DATA_CONTRIBUTOR,
     BLOB_DATA_READER,
+    RECORDS,
     ModelStoreSpec,
     plan_account,
     plan_blobs,
@@ -46,12 +47,19 @@ class ModelStore(pulumi.ComponentResource):
         last = pulumi.ResourceOptions(parent=self, depends_on=[blobs], deleted_with=account)
         register(storage.ManagementPolicy, f"{name}.lifecycle", plan_lifecycle(spec), last)
         container = pulumi.ResourceOptions.merge(last, pulumi.ResourceOptions(protect=spec.production))
-        self._container = register(storage.BlobContainer, f"{name}.container", plan_container(spec), container)
+        self._container, self._records = (
+            register(storage.BlobContainer, f"{name}.{part}", plan_container(spec, called), container)
+            for part, called in (("container", spec.container), ("records", RECORDS))
+        )
         self.register_outputs({"location": self.location})
 
     def let_read(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
         """Let pods read: `principal` is the object id of their workload identity, `who` a word that tells it apart."""
-        self._let(BLOB_DATA_READER, name, who=who, principal=principal, kind="ServicePrincipal", parent=parent)
+        self._let(BLOB_DATA_READER, name, self._container, who=who, principal=principal, parent=parent)
+
+    def let_keep(self, name: str, *, who: str, principal: pulumi.Input[str], parent: pulumi.Resource) -> None:
+        """Let pods write what they collect and put out, in a container of its own."""
+        self._let(BLOB_DATA_CONTRIBUTOR, name, self._records, who=who, principal=principal, parent=parent)
 
     def let_write(
         self,
@@ -63,10 +71,19 @@ class ModelStore(pulumi.ComponentResource):
         parent: pulumi.Resource,
     ) -> None:
         """Let whoever runs `pulumi` upload and remove; `kind` is what Entra ID calls the login."""
-        self._let(BLOB_DATA_CONTRIBUTOR, name, who=who, principal=principal, kind=kind, parent=parent)
+        container = self._container
+        self._let(BLOB_DATA_CONTRIBUTOR, name, container, who=who, principal=principal, kind=kind, parent=parent)
 
     def _let(
-        self, role: str, name: str, *, who: str, principal: pulumi.Input[str], kind: str, parent: pulumi.Resource
+        self,
+        role: str,
+        name: str,
+        container: azure_native.storage.BlobContainer,
+        *,
+        who: str,
+        principal: pulumi.Input[str],
+        kind: str = "ServicePrincipal",
+        parent: pulumi.Resource,
     ) -> None:
         assign_role(
             name,
@@ -74,7 +91,7 @@ class ModelStore(pulumi.ComponentResource):
             subscription=azure_native.authorization.get_client_config_output().subscription_id,
             unique=(self.spec.resource_group, self.spec.account, self.spec.container, who, role),
             role=role,
-            scope=self._container.id,
+            scope=container.id,
             principal=principal,
             kind=kind,
         )

@@ -51,7 +51,7 @@ def deploy(environment: Environment, root: Path) -> None:
         needed = isinstance(spec, ClusterSpec) and needs_objects(spec)
         objects = ClusterObjects(spec.name, spec, used.access) if needed or endpoints else None
         if objects and endpoints and artifacts:
-            serving.append(_serve(used, objects, endpoints, artifacts))
+            serving.append(_serve(azure, used, objects, endpoints, artifacts))
     pulumi.export("clusters", clusters)
     if platform.registry:
         described = {"id": platform.registry.registry_id, "loginServer": platform.registry.login_server}
@@ -65,11 +65,15 @@ def deploy(environment: Environment, root: Path) -> None:
 
 
 def _serve(
-    used: UsedCluster, objects: ClusterObjects, endpoints: Sequence[EndpointSpec], artifacts: "Artifacts"
+    azure: AzureSpec,
+    used: UsedCluster,
+    objects: ClusterObjects,
+    endpoints: Sequence[EndpointSpec],
+    artifacts: "Artifacts",
 ) -> "ClusterServing":
     from stacks.serving import ClusterServing  # noqa: PLC0415 (a stack without endpoints does without)
 
-    return ClusterServing(used, objects, endpoints, artifacts)
+    return ClusterServing(azure, used, objects, endpoints, artifacts)
 
 
 class _Platform:

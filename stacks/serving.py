@@ -12,7 +12,7 @@ from components.gateway import Gateway
 from stacks.outputs import Described, describe_endpoint
 from stacks.used_cluster import UsedCluster
 from tidegate.cluster.plan.workload import WorkloadIdentity, identity_name
-from tidegate.cluster.spec import ClusterSpec
+from tidegate.cluster.spec import AzureSpec, ClusterSpec
 from tidegate.endpoint.spec import EndpointSpec
 from tidegate.gateway.plan import plan_gateway
 from tidegate.targets.kubernetes import ClusterFacts, object_name, plan_endpoint
@@ -29,23 +29,31 @@ class ClusterServing:
     """What waits until each version serves."""
 
     def __init__(
-        self, used: UsedCluster, objects: ClusterObjects, endpoints: Sequence[EndpointSpec], artifacts: Artifacts
+        self,
+        azure: AzureSpec,
+        used: UsedCluster,
+        objects: ClusterObjects,
+        endpoints: Sequence[EndpointSpec],
+        artifacts: Artifacts,
     ) -> None:
         self._used, self._artifacts = used, artifacts
         name, spec = used.spec.name, used.spec
         longest_s = max(_longest_s(endpoint) for endpoint in endpoints)
         plan = plan_gateway(spec, longest_request_s=longest_s)
         gateway = Gateway(name, objects, plan)
-        made = isinstance(spec, ClusterSpec)
         facts = ClusterFacts(
             name=name,
             host=plan.host,
             tls=plan.tls,
-            production=made and spec.production,
+            production=azure.production,
             keda=used.query_endpoint is not None,
-            pools=spec.all_pools if made else (),
+            records=artifacts.store.spec.records_url if artifacts.store else "",
+            insights=azure.insights is not None,
+            pools=spec.all_pools if isinstance(spec, ClusterSpec) else (),
         )
-        self._place = Place(facts, objects, gateway, used.access, used.query_endpoint, used.keda_client_id)
+        self._place = Place(
+            facts, objects, gateway, used.access, used.query_endpoint, used.keda_client_id, azure.insights
+        )
         self.described, self.keys, self.rolled_out = {}, {}, []
         for endpoint in endpoints:
             self._add(endpoint)
@@ -66,9 +74,9 @@ class ClusterServing:
         }
 
     def _identity(self, spec: EndpointSpec, artifacts: Mapping[str, VersionArtifacts]) -> EndpointIdentity | None:
-        """Who the pods are where they fetch something; a given identity has its rights from whoever gave it."""
+        """Who the pods are where there is a store; a given identity has its rights from whoever gave it."""
         store = self._artifacts.store
-        if store is None or spec.identity_client_id or all(each.content is None for each in artifacts.values()):
+        if store is None or spec.identity_client_id:
             return None
         workload = WorkloadIdentity(
             name=identity_name(self._used.spec.name, spec.name),
@@ -79,12 +87,10 @@ class ClusterServing:
             tags=store.spec.tags,
         )
         identity = EndpointIdentity(f"{spec.name}.identity", workload, issuer=self._used.oidc_issuer, after=[store])
-        store.let_read(
-            f"{spec.name}.identity.reads",
-            who=f"{self._used.spec.name}/{spec.name}",
-            principal=identity.object_id,
-            parent=identity,
-        )
+        name, who = f"{spec.name}.identity", f"{self._used.spec.name}/{spec.name}"
+        store.let_keep(f"{name}.keeps", who=who, principal=identity.object_id, parent=identity)
+        if any(each.content is not None for each in artifacts.values()):
+            store.let_read(f"{name}.reads", who=who, principal=identity.object_id, parent=identity)
         return identity
 
 

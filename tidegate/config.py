@@ -51,7 +51,8 @@ _PLAIN_ONLY = "Only tidegate:keys and tidegate:tlsKeys take secrets; let the scr
 
 GIVEN_KEYS = "tidegate:keys"
 TLS_KEYS = "tidegate:tlsKeys"
-SECRETS = (GIVEN_KEYS, TLS_KEYS)
+INSIGHTS = "tidegate:applicationInsights"
+SECRETS = (GIVEN_KEYS, TLS_KEYS, INSIGHTS)
 """What may be encrypted in a stack's config, and should be."""
 NAMESPACE = "tidegate:"
 """The project's own keys begin so; those of others are not looked at."""
@@ -124,7 +125,11 @@ def from_engine(config_json: str, *, root: Path, stack: str, secret_keys: Collec
     environment = load(decoded, root=root, stack=stack)
     warnings = tuple(
         Finding(key, "the keys stand in plain text in the stack's config", way_out, severity="warning")
-        for key, path in ((GIVEN_KEYS, f"{GIVEN_KEYS}.ENDPOINT.primary"), (TLS_KEYS, f"{TLS_KEYS}.CLUSTER"))
+        for key, path in (
+            (GIVEN_KEYS, f"{GIVEN_KEYS}.ENDPOINT.primary"),
+            (TLS_KEYS, f"{TLS_KEYS}.CLUSTER"),
+            (INSIGHTS, INSIGHTS),
+        )
         if key in decoded and key not in secret_keys
         for way_out in (f"Set them by pulumi config set --secret --path '{path}', and rotate them",)
     )
@@ -144,7 +149,8 @@ def from_file(stack_file: Path, *, root: Path) -> Environment:
     if findings:
         raise ConfigError(findings)
     stack = stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
-    return load(_decoded(plain), root=root, stack=stack, unread=_encrypted(values.get(TLS_KEYS), (TLS_KEYS,)))
+    unread = {loc for key in (TLS_KEYS, INSIGHTS) for loc in _encrypted(values.get(key), (key,))}
+    return load(_decoded(plain), root=root, stack=stack, unread=unread)
 
 
 def target_of(stack_file: Path) -> str | None:
@@ -192,7 +198,7 @@ class _Loader:
         self._check_lists()
         complete = tuple(endpoint for endpoint in endpoints if endpoint)
         if azure and not self._failed():
-            self._findings += self._room(azure, complete)
+            self._findings += self._room(azure, complete) + self._telemetry(azure, complete)
         # A file or a setting that several versions share is wrong once.
         findings = sorted(set(self._findings))
         if target is None or self._failed():
@@ -246,6 +252,23 @@ class _Loader:
         by_tls = frozenset(cluster.name for cluster in azure.clusters if answers_by_tls(cluster)) if azure else given
         complete = self._broken.sound_in_each((CLUSTERS,), "")
         return Clusters({name: made.get(name, ()) for name in given}, frozenset(by_tls), complete=complete)
+
+    def _telemetry(self, azure: "AzureSpec", endpoints: Sequence[EndpointSpec]) -> list[Finding]:
+        """What versions report or collect, and nobody takes."""
+        from tidegate.cluster.telemetry import check_telemetry  # noqa: PLC0415 (as above)
+
+        reports = azure.insights is not None or not self._broken.sound(INSIGHTS)
+        return [
+            finding
+            for endpoint in endpoints
+            for version in endpoint.versions
+            for finding in check_telemetry(
+                ("tidegate:endpoints", endpoint.name, "versions", version.name),
+                version.deployment,
+                reports=reports,
+                collects=azure.model_store is not None,
+            )
+        ]
 
     def _failed(self) -> bool:
         return any(finding.severity == "error" for finding in self._findings)

@@ -27,6 +27,7 @@ AZURE_KEYS = frozenset(
         "tags",
         "tlsKeys",
         "allowReplacement",
+        "applicationInsights",
     )
 )
 """The keys that only mean something on Azure: other targets do not even load their types."""

@@ -10,7 +10,7 @@ from tidegate.cluster.rule import Rule
 from tidegate.findings import Finding
 from tidegate.guid import GUID
 from tidegate.image.reference import Reference, ReferenceFormatError
-from tidegate.model.storage import ModelStoreSpec
+from tidegate.model.storage import RECORDS, ModelStoreSpec
 from tidegate.parse import Broken, Loc
 
 REGISTRY = Rule(
@@ -148,6 +148,9 @@ def _store(
     if not re.fullmatch(r"(?=.{3,63}$)[a-z0-9](-?[a-z0-9])+", container):
         remedy = "Write 3-63 lower-case letters, digits and single hyphens"
         findings.append(CONTAINER.error((*STORE_LOC, "container"), f'"{container}" is no container', remedy))
+    elif container == RECORDS:
+        problem = f'"{container}" is the container for what pods write, beside this one'
+        findings.append(CONTAINER.error((*STORE_LOC, "container"), problem, "Choose another, or leave it out"))
     if kept > 365:
         findings.append(KEPT.error((*STORE_LOC, "keptDays"), f"{kept} days are too many", "Write 1-365"))
     if entry.resource_group is not None:

@@ -25,6 +25,7 @@ from tidegate.cluster import (
     registry,
     resolve,
     service_tags,
+    telemetry,
     tls,
     workspace,
 )
@@ -32,7 +33,7 @@ from tidegate.cluster.rule import Rule
 
 MODULES: tuple[ModuleType, ...] = (
     access, addresses, attach, capacity, certificate, delivery, front, lifecycle, naming, network, node_marks, outbound,
-    placement, pool_sizes, pools, purpose, ranges, registry, resolve, service_tags, tls, workspace,
+    placement, pool_sizes, pools, purpose, ranges, registry, resolve, service_tags, telemetry, tls, workspace,
 )  # fmt: skip
 """The modules that have rules, each in its `RULES`."""
 

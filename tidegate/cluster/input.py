@@ -339,6 +339,11 @@ class AzureInput(Input):
         alias="tidegate:tlsKeys",
         description="PEM keys of certificates by cluster, kept as a secret: pulumi config set --secret.",
     )
+    application_insights: SecretStr | None = Field(
+        None,
+        alias="tidegate:applicationInsights",
+        description="Connection string of the component that versions with appInsightsEnabled report to; a secret.",
+    )
     allow_replacement: list[str] | None = Field(
         None,
         alias="tidegate:allowReplacement",

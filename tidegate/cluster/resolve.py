@@ -25,6 +25,7 @@ from tidegate.cluster.spec import (
     OwnCertificate,
     RegistrySpec,
 )
+from tidegate.cluster.telemetry import check_connection_string
 from tidegate.cluster.tls import resolve_tls
 from tidegate.cluster.workspace import resolve_workspace
 from tidegate.findings import Finding
@@ -134,6 +135,7 @@ class _Resolver:
             broken=self._broken,
         )
         self._findings += findings
+        self._findings += check_connection_string(self._given.application_insights)
         self._check_lists()
         if location is None or group is None:
             return None, self._findings
@@ -152,6 +154,7 @@ class _Resolver:
             promote_from=delivery.promote_from,
             model_store=delivery.model_store,
             workspace=workspace,
+            insights=self._given.application_insights,
             tags=self._tags,
             production=self._production,
         )

@@ -351,5 +351,7 @@ class AzureSpec(Spec):
     """The stack whose images are run here; empty where this one builds its own."""
     model_store: ModelStoreSpec | None = None
     workspace: WorkspaceSpec | None = None
+    insights: SecretStr | None = None
+    """The connection string of Application Insights."""
     tags: dict[str, str] = {}
     production: bool = False

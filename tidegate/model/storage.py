@@ -16,6 +16,10 @@ BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
+RECORDS = "records"
+"""The container for what pods write: collected data and outputs. They may not write where models are."""
+
+
 class ModelStoreSpec(BaseModel):
     """A storage account and a container in it, both made by the stack."""
 
@@ -40,6 +44,11 @@ class ModelStoreSpec(BaseModel):
     def url(self) -> str:
         """The container's, in the public cloud."""
         return f"https://{self.account}.blob.core.windows.net/{self.container}"
+
+    @property
+    def records_url(self) -> str:
+        """That of the container for what pods write."""
+        return f"https://{self.account}.blob.core.windows.net/{RECORDS}"
 
 
 def plan_account(spec: ModelStoreSpec) -> Plan:
@@ -75,12 +84,12 @@ def plan_blobs(spec: ModelStoreSpec) -> Plan:
     }
 
 
-def plan_container(spec: ModelStoreSpec) -> Plan:
+def plan_container(spec: ModelStoreSpec, name: str) -> Plan:
     """A `BlobContainer` without public reads."""
     return {
         "resourceGroupName": spec.resource_group,
         "accountName": spec.account,
-        "containerName": spec.container,
+        "containerName": name,
         "publicAccess": "None",
     }
 

@@ -29,6 +29,7 @@ CASES = [
     ("model-store-account", "No account", of(modelStore={})),
     ("model-store-account", "Capital letters", store(account="acmeModels")),
     ("model-store-container", "Two hyphens", store(container="acme--models")),
+    ("model-store-container", "The container of collected data", store(container="records")),
     ("model-store-kept-days", "More than a year", store(keptDays=400)),
     ("model-store-deployer", "A name in place of an id", store(deployerObjectId="ci@acme.example")),
 ]

@@ -147,9 +147,19 @@ def test_a_weight_that_changes_moves_no_backend_and_none_is_ever_0() -> None:
         plan = plan_endpoint(endpoint(*versions), PLAIN)
         return [(each["name"], each["weight"]) for each in plan.split["spec"]["rules"][0]["backendRefs"]]
 
-    assert backends(0) == [("prices-bbb", 1), ("prices-bbb", 999_998), ("prices-bbb", 1)]
-    assert backends(40) == [("prices-aaa", 400_000), ("prices-bbb", 599_999), ("prices-bbb", 1)]
-    assert backends(100) == [("prices-aaa", 999_998), ("prices-aaa", 1), ("prices-aaa", 1)]
+    assert backends(0) == [("prices-bbb", 999_998), ("prices-bbb", 1), ("prices-bbb", 1)]
+    assert backends(40) == [("prices-bbb", 599_999), ("prices-aaa", 400_000), ("prices-bbb", 1)]
+    assert backends(100) == [("prices-aaa", 1), ("prices-aaa", 999_998), ("prices-aaa", 1)]
+
+
+def test_a_version_that_comes_or_goes_does_not_move_the_default() -> None:
+    def backends(*others: str) -> list[str]:
+        versions = [version("mmm", default=True), *(version(name, traffic=10) for name in others)]
+        plan = plan_endpoint(endpoint(*versions), PLAIN)
+        return [each["name"] for each in plan.split["spec"]["rules"][0]["backendRefs"]]
+
+    assert backends("zzz") == ["prices-mmm", "prices-zzz"]
+    assert backends("aaa", "zzz") == ["prices-mmm", "prices-aaa", "prices-zzz"]
 
 
 def test_copies_are_of_requests_to_be_scored_by_the_split() -> None:

@@ -9,10 +9,14 @@ from typing import Any
 
 from tidegate.endpoint.spec import DEFAULT_REQUEST_MB, EndpointSpec, LivenessSpec, VersionSpec
 from tidegate.image.dockerfile import APP_ROOT, PREFIX
+from tidegate.targets.kubernetes.facts import ClusterFacts
+from tidegate.targets.kubernetes.names import object_name
 
 Json = dict[str, Any]
 
 NAME = "scoring"
+INSIGHTS_KEY = "connectionString"
+"""Of the endpoint's Secret for Application Insights."""
 HTTP_PORT = 5001
 METRICS_PORT = 5002
 """Answers from the main process's memory: health there needs no turn among the requests."""
@@ -34,7 +38,9 @@ _MEMORY_HEADROOM = 2
 """The limit where none is given, as a multiple of the request: loading a model takes more than keeping it."""
 
 
-def plan_container(endpoint: EndpointSpec, version: VersionSpec, *, image: object, content: object | None) -> Json:
+def plan_container(
+    endpoint: EndpointSpec, version: VersionSpec, cluster: ClusterFacts, *, image: object, content: object | None
+) -> Json:
     """The container; `content` is the text of TIDEGATE_CONTENT where the server fetches models or code."""
     mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "outputs", "mountPath": f"{APP_ROOT}/outputs"}]  # noqa: S108 (in a pod)
     if content is not None:
@@ -43,7 +49,7 @@ def plan_container(endpoint: EndpointSpec, version: VersionSpec, *, image: objec
         "name": NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "env": _environment(endpoint, version, content),
+        "env": [*_environment(endpoint, version, cluster, content), *_secrets(endpoint, version, cluster)],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
@@ -92,7 +98,9 @@ def gigabytes(size: float) -> str:
     return f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
 
 
-def _environment(endpoint: EndpointSpec, version: VersionSpec, content: object | None) -> list[Json]:
+def _environment(
+    endpoint: EndpointSpec, version: VersionSpec, cluster: ClusterFacts, content: object | None
+) -> list[Json]:
     bounds = version.deployment
     given: Mapping[str, str] = version.inference.environment_variables if version.inference else {}
     settings: dict[str, object] = {
@@ -109,9 +117,21 @@ def _environment(endpoint: EndpointSpec, version: VersionSpec, content: object |
     }
     if endpoint.max_request_mb > DEFAULT_REQUEST_MB:  # a smaller limit is the gateway's alone, and restarts nothing
         settings["TIDEGATE_MAX_REQUEST_BYTES"] = str(endpoint.max_request_mb << 20)
+    if cluster.records:
+        settings["TIDEGATE_OUTPUTS_DESTINATION"] = f"{cluster.records}/outputs"
+        if bounds.data_collection:
+            settings["AML_MODEL_DC_STORAGE_ENABLED"] = "true"
+            settings["TIDEGATE_COLLECTION_DESTINATION"] = f"{cluster.records}/modeldata"
     if content is not None:
         settings |= {"TIDEGATE_CONTENT": content, "TIDEGATE_CONTENT_DIR": CONTENT_FOLDER}
     return [{"name": name, "value": settings[name]} for name in sorted(settings)]
+
+
+def _secrets(endpoint: EndpointSpec, version: VersionSpec, cluster: ClusterFacts) -> list[Json]:
+    if not (cluster.insights and version.deployment.app_insights):
+        return []
+    reference = {"name": object_name(endpoint.name, "insights"), "key": INSIGHTS_KEY}
+    return [{"name": "APPLICATIONINSIGHTS_CONNECTION_STRING", "valueFrom": {"secretKeyRef": reference}}]
 
 
 def _literal(text: str) -> str:

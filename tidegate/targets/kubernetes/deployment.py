@@ -56,7 +56,8 @@ def plan_template(
     endpoint: EndpointSpec, version: VersionSpec, cluster: ClusterFacts, *, image: object, content: object | None
 ) -> Manifest:
     """The template of a version's pods: nothing but what needs new pods to change."""
-    identity = WORKLOAD_IDENTITY if content is not None or endpoint.identity_client_id else {}
+    asks = content is not None or cluster.records or endpoint.identity_client_id
+    identity = WORKLOAD_IDENTITY if asks else {}
     return {
         "metadata": {"labels": {**MANAGED, **selector(endpoint.name, version.name), **identity}},
         "spec": {
@@ -71,7 +72,7 @@ def plan_template(
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             **plan_placement(endpoint, version, cluster.pools),
-            "containers": [plan_container(endpoint, version, image=image, content=content)],
+            "containers": [plan_container(endpoint, version, cluster, image=image, content=content)],
             "volumes": plan_volumes(content=content is not None),
         },
     }

@@ -18,5 +18,9 @@ class ClusterFacts:
     production: bool = False
     keda: bool = False
     """Whether KEDA is there, and Prometheus for it to ask."""
+    records: str = ""
+    """A blob container's URL, for collected data and for what scripts write under ./outputs; empty: both are lost."""
+    insights: bool = False
+    """Whether there is an Application Insights to report to."""
     pools: tuple[PoolSpec, ...] = ()
     """Empty where they are not known: a cluster that is attached."""

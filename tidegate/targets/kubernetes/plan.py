@@ -16,6 +16,7 @@ from tidegate.targets.kubernetes.routes import plan_filters, plan_split, plan_un
 from tidegate.targets.kubernetes.scaling import plan_scaler, scaling_notes
 from tidegate.targets.kubernetes.service import (
     plan_disruption_budget,
+    plan_insights,
     plan_keys,
     plan_namespace,
     plan_service,
@@ -92,6 +93,12 @@ class EndpointPlan:
     def keys(self, *, values: Mapping[str, object]) -> Manifest:
         """The Secret with the keys: base64 texts by client name, `primary` and `secondary`."""
         return plan_keys(self._endpoint, self._cluster, values)
+
+    def insights(self, *, connection_string: object) -> Manifest | None:
+        """The Secret by which pods report to Application Insights, a base64 text in it; None where none does."""
+        if not (self._cluster.insights and any(each.deployment.app_insights for each in self._endpoint.versions)):
+            return None
+        return plan_insights(self._endpoint, self._cluster, connection_string)
 
 
 def plan_endpoint(endpoint: EndpointSpec, cluster: ClusterFacts) -> EndpointPlan:

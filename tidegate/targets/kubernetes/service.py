@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tidegate.cluster.plan.objects import PRODUCTION_LABEL
 from tidegate.endpoint.spec import EndpointSpec, VersionSpec
+from tidegate.targets.kubernetes.container import INSIGHTS_KEY
 from tidegate.targets.kubernetes.facts import ClusterFacts
 from tidegate.targets.kubernetes.labels import MANAGED, Manifest, labels, manifest, metadata, selector
 from tidegate.targets.kubernetes.names import object_name
@@ -76,6 +77,13 @@ def plan_keys(endpoint: EndpointSpec, cluster: ClusterFacts, values: Mapping[str
         type="Opaque",
         data=dict(values),
     )
+
+
+def plan_insights(endpoint: EndpointSpec, cluster: ClusterFacts, connection_string: object) -> Manifest:
+    """Where the pods report to; `connection_string` is a base64 text."""
+    name = object_name(endpoint.name, "insights")
+    own = metadata(name, endpoint.namespace, labels(endpoint.name, production=cluster.production))
+    return manifest("v1", "Secret", own, type="Opaque", data={INSIGHTS_KEY: connection_string})
 
 
 def _metadata(endpoint: EndpointSpec, cluster: ClusterFacts, version: VersionSpec) -> Manifest:
