@@ -111,7 +111,7 @@ class Kubelet:
 
     api: Api
     folder: Path
-    _rules: list[tuple[str, Mapping[str, str], Life]] = field(default_factory=list)
+    _rules: list[tuple[str, Mapping[str, str], str, Life]] = field(default_factory=list)
     _pods: dict[str, Manifest] = field(default_factory=dict)
     _lives: dict[str, Life] = field(default_factory=dict)
     """What was last written, by the pods' UIDs."""
@@ -119,13 +119,14 @@ class Kubelet:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
-    def let(self, namespace: str, life: Life, **labels: str) -> None:
+    def let(self, namespace: str, life: Life, *, image: str = "", **labels: str) -> None:
         """Pods of a namespace with these labels live like this, those that are there too; the last word counts.
 
+        With `image`, only those that run an image whose reference ends so.
         Label names are written with `_` for `-`, `/` and `.`: `tidegate_dev_version="ridge"`.
         """
         with self._lock:
-            self._rules.append((namespace, labels, life))
+            self._rules.append((namespace, labels, image, life))
             for pod in list(self._pods.values()):
                 self._live(pod)
 
@@ -229,8 +230,10 @@ class Kubelet:
 
     def _life(self, pod: Manifest) -> Life:
         labels = {re.sub(r"[-./]", "_", key): value for key, value in (pod["metadata"].get("labels") or {}).items()}
-        for namespace, wanted, life in reversed(self._rules):
-            if namespace == pod["metadata"]["namespace"] and wanted.items() <= labels.items():
+        image: str = pod["spec"]["containers"][0]["image"]
+        for namespace, wanted, ending, life in reversed(self._rules):
+            meant = namespace == pod["metadata"]["namespace"] and image.endswith(ending)
+            if meant and wanted.items() <= labels.items():
                 return life
         return _READY if pod["spec"]["restartPolicy"] == "Always" else _DONE
 

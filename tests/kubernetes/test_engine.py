@@ -10,10 +10,10 @@ import pytest
 
 from tests.engine.azure_harness import AzureStack, small_config
 from tests.engine.harness import CHECKOUT
-from tests.kubernetes.api import Api
+from tests.kubernetes.api import Api, until
 from tests.kubernetes.definitions import install, of_aks
 from tests.kubernetes.gateway import GatewayController
-from tests.kubernetes.kubelet import Kubelet, crashing, ready
+from tests.kubernetes.kubelet import Kubelet, crashing, image_pull_back_off, ready
 from tests.kubernetes.server import control_plane, programs
 from tests.kubernetes.test_rollout import Scorer
 from tests.standins.arm_server import ArmServer
@@ -143,6 +143,30 @@ def test_a_version_that_fails_fails_the_update_and_gets_no_traffic(served: Serve
     served.kubelet.let("diabetes", ready(), tidegate_dev_version="deep")
     served.stack.up().require()
     assert served.weights() == {"diabetes-deep": 20, "diabetes-forest": 10, "diabetes-ridge": 70}
+
+
+def test_a_change_that_fails_leaves_the_old_pods_serving(served: Served) -> None:
+    served.kubelet.let("diabetes", image_pull_back_off(), image="4" * 64)
+    served.ridge["image"] = IMAGE + "4" * 64
+    before = served.weights()
+    said = served.stack.up().require_failure().output
+    assert "ImagePullBackOff" in said
+    assert served.weights() == before
+    found = served.api.list("v1", "Pod", "diabetes", **{"tidegate.dev/version": "ridge"})
+    ready_by_image = {
+        each["spec"]["containers"][0]["image"][-1]: each["status"]["containerStatuses"][0]["ready"] for each in found
+    }
+    assert ready_by_image == {"1": True, "4": False}
+    # The way back needs no new pods.
+    served.ridge["image"] = IMAGE + "1" * 64
+    served.stack.up().require()
+    uids = {each["metadata"]["uid"] for each in found if each["spec"]["containers"][0]["image"].endswith("1")}
+
+    def now() -> set[str]:
+        pods = served.api.list("v1", "Pod", "diabetes", **{"tidegate.dev/version": "ridge"})
+        return {each["metadata"]["uid"] for each in pods}
+
+    until(lambda: now() == uids, "the old pods alone")
 
 
 def test_what_is_taken_out_of_the_config_goes(served: Served) -> None:
