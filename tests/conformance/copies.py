@@ -58,6 +58,14 @@ def a_busy_answer_is_tried_again_elsewhere_where_that_is_asked_for(target: Targe
     assert len(read(note)) == 1
 
 
+def a_client_has_no_say_in_time_and_tries(target: Target) -> None:
+    note = target.notes / str(uuid4())
+    order = {"note": str(note), "status": 503, "sleep": 0.5}
+    wishes = {"x_envoy_retry_on": "5xx", "x_envoy_max_retries": "3", "x_envoy_upstream_rq_timeout_ms": "100"}
+    assert score(target, "split", order, **wishes).json()["data"] == order
+    assert len(read(note)) == 1
+
+
 def read(note: Path) -> list[Values]:
     """What scripts have noted."""
     return [json.loads(line) for line in note.read_text().splitlines()] if note.exists() else []
@@ -73,4 +81,5 @@ CHECKS = (
     a_shadow_is_reached_by_name_and_copies_nothing_of_that,
     a_slow_shadow_slows_nobody,
     a_busy_answer_is_tried_again_elsewhere_where_that_is_asked_for,
+    a_client_has_no_say_in_time_and_tries,
 )
