@@ -1,6 +1,7 @@
 import hashlib
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.digest import records_sha256
-from tidegate.model.content import ContentError, content_digest, copy_content
+from tidegate.image import hash_cache
+from tidegate.model.content import ContentError, content_digest, content_files, copy_content
 
 
 @pytest.fixture
@@ -150,3 +152,19 @@ records = st.lists(st.lists(st.text(max_size=4), max_size=3).map(tuple), max_siz
 @given(records, records)
 def test_different_records_have_different_digests(one: list[tuple[str, ...]], other: list[tuple[str, ...]]) -> None:
     assert (records_sha256(one) == records_sha256(other)) == (one == other)
+
+
+def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, cache = tmp_path / "model.pkl", tmp_path / "cache"
+    path.write_bytes(b"first")
+    old = time.time_ns() - 60 * 10**9
+    os.utime(path, ns=(old, old))
+    monkeypatch.setattr(hash_cache, "SLACK_NS", 0)
+    before = content_files(path, cache=cache)
+    assert before == content_files(path)
+    monkeypatch.setattr(hash_cache, "hash_files", lambda entries: pytest.fail("read again") if entries else [])
+    assert content_files(path, cache=cache) == before
+    monkeypatch.undo()
+    path.write_bytes(b"other")
+    os.utime(path, ns=(old, old))
+    assert content_files(path, cache=cache) == content_files(path) != before

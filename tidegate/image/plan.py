@@ -102,7 +102,7 @@ def plan_models(environment: Environment) -> Mapping[str, PlannedModel]:
     findings: list[Finding] = []
     for spec in environment.models:
         try:
-            files = content_files(spec.path)
+            files = content_files(spec.path, cache=cache_folder(os.environ))
         except (ContentError, OSError) as error:
             findings.append(Finding(key_path(("tidegate:models", spec.name, str(spec.number))), str(error)))
             continue

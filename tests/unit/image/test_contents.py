@@ -34,7 +34,7 @@ def test_a_model_keeps_its_content_under_its_number() -> None:
     after = inputs(made(models={"ridge:1": "sha256:" + "b" * 64, "ridge:2": "sha256:" + "a" * 64}))
     (refused,) = Contents().check(before, after)
     assert refused.path == "models"
-    assert "ridge:1 no longer holds what it was registered with (sha256:aaaaaaaaaaaa, now sha256:bbbb" in refused.reason
+    assert "no longer holds what ridge:1 was registered with (sha256:aaaaaaaaaaaa, now sha256:bbbb" in refused.reason
     assert "tidegate model register ridge PATH" in refused.reason
     assert Contents().check({}, after) == []
 
