@@ -49,7 +49,7 @@ def test_what_is_deleted_or_written_over_is_kept_for_a_while(tmp_path: Path) -> 
     assert blobs["deleteRetentionPolicy"] == blobs["containerDeleteRetentionPolicy"] == {"enabled": True, "days": 14}
     (rule,) = named(found, "ManagementPolicy")["inputs"]["policy"]["rules"]
     assert rule["definition"]["actions"] == {"version": {"delete": {"daysAfterCreationGreaterThan": 14}}}
-    container = named(found, "BlobContainer")
+    container = named(found, "BlobContainer", "store.container")
     assert any(each.endswith("store.blobs") for each in container["options"]["dependsOn"])
 
 
@@ -81,8 +81,8 @@ def test_pods_read_and_those_who_deploy_write_in_this_container_alone(tmp_path: 
 @pytest.mark.parametrize("production", [False, True])
 def test_a_production_store_is_protected(tmp_path: Path, production: bool) -> None:
     found = registered(tmp_path, production=production)
-    for kind in ("StorageAccount", "BlobContainer"):
-        assert named(found, kind)["options"].get("protect", False) is production
+    for kind, name in (("StorageAccount", "store.account"), ("BlobContainer", "store.container")):
+        assert named(found, kind, name)["options"].get("protect", False) is production
 
 
 def test_its_url_is_known_before_it_is_there(tmp_path: Path) -> None:
