@@ -41,6 +41,7 @@ def test_an_environment_is_made_and_quiet(new_azure: NewAzure, path: Path) -> No
     name = path.suffixes[0][1:]
     stack = new_azure(name, config(path))
     what_exists(stack.cloud)
+    shared_registry(stack)
     before = {each["id"] for each in stack.cloud.all()}
     stack.up().require()
     stack.up("--expect-no-changes").require()
@@ -56,11 +57,21 @@ def test_an_environment_is_made_and_quiet(new_azure: NewAzure, path: Path) -> No
 
 def test_a_protected_environment_is_refused_before_anything_is_deleted(new_azure: NewAzure) -> None:
     stack = new_azure("prod", config(CHECKOUT / "Pulumi.prod.yaml"))
+    shared_registry(stack)
     stack.up().require()
     before = stack.cloud.all()
     done = stack.pulumi("destroy", "--preview-only", "--non-interactive", "--stack", "prod")
     assert "protected" in done.require_failure().output
     assert stack.cloud.all() == before
+
+
+def shared_registry(stack: AzureStack) -> None:
+    """The registry of another stack, where this one's config names one."""
+    identity: str | None = stack.config.get("tidegate:registry", {}).get("resourceId")
+    if identity:
+        stack.cloud.put(identity.partition("/providers/")[0], {"location": "westeurope", "properties": {}})
+        registry = {"location": "westeurope", "sku": {"name": "Standard"}, "properties": {}}
+        Arm(stack.cloud).put(identity, registry, create=True)
 
 
 def what_exists(cloud: Cloud) -> None:

@@ -72,6 +72,9 @@ def test_an_endpoint_is_served_in_dev_and_promoted_to_prod(
     dev = recorded("dev", {})
     golden("environments/dev", normal(dev))
     images = named(dev, "pulumi:pulumi:Stack")["outputs"]["images"]
+    shared = f"{ELSEWHERE.rpartition('/')[0]}/scoring-dev"
+    for path in ("", "/providers/Microsoft.ContainerRegistry/registries/scoringdev7421"):
+        Cloud(tmp_path / "prod").put(shared + path, {"location": "westeurope", "properties": {}})
     prod = recorded("prod", images)
     golden("environments/prod", normal(prod))
     assert named(prod, "pulumi:pulumi:Stack")["outputs"]["images"].items() <= images.items()
