@@ -383,9 +383,9 @@ def _connection_manager(routes: Json, tokens: Json) -> Json:
     settings: Json = {
         "@type": _HTTP,
         "stat_prefix": "scoring",
+        # Left out is `internal_address_config`: so no client is trusted to set Envoy's own headers (timeouts, retries).
+        # An empty one would trust all private addresses.
         "use_remote_address": True,
-        # No client is trusted to set Envoy's own headers, on this machine either.
-        "internal_address_config": {"cidr_ranges": []},
         "generate_request_id": True,
         "preserve_external_request_id": True,
         "server_header_transformation": "PASS_THROUGH",
