@@ -95,6 +95,15 @@ def a_wrong_token_does_not(target: Target) -> None:
     assert post(f"{target.url}/token/score", json=1, headers={"x-tidegate-version": "x"}).status_code == 401
 
 
+def a_credential_counts_in_its_header_alone(target: Target) -> None:
+    for place in ("token/score?access_token=", "split/score?authorization=", "split/score?key="):
+        credential = target.token("token") if place.startswith("token") else target.key("split")
+        assert post(f"{target.url}/{place}{credential}", json=1).status_code == 401
+    token = target.token("token")
+    assert post(f"{target.url}/token/score", json=1, headers={"authorization": token}).status_code == 401
+    assert post(f"{target.url}/token/score", json=1, headers={"authorization": f"Basic {token}"}).status_code == 401
+
+
 def with_token(target: Target, token: str) -> httpx.Response:
     """A request to the endpoint `token`."""
     return post(f"{target.url}/token/score", json=1, headers={"authorization": f"Bearer {token}"})
@@ -108,4 +117,5 @@ CHECKS = (
     an_open_endpoint_hides_what_callers_send_it,
     a_token_opens_an_endpoint,
     a_wrong_token_does_not,
+    a_credential_counts_in_its_header_alone,
 )
