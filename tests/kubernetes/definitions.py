@@ -52,5 +52,5 @@ def install(api: Api, definitions: Sequence[Manifest]) -> None:
 
 def _established(api: Api, name: str) -> bool:
     found = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
-    conditions = found.get("status", {}).get("conditions", [])
+    conditions = found.get("status", {}).get("conditions") or []  # null in the first moments
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
