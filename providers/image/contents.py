@@ -75,7 +75,8 @@ def _moved_models(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Fa
         if old[number] != new[number]:
             name = number.partition(":")[0]
             reason = (
-                f"the model no longer holds what {number} was registered with ({old[number][:19]}, now {new[number][:19]}); "
+                f"the model no longer holds what {number} was registered with "
+                f"({old[number][:19]}, now {new[number][:19]}); "
                 f"put the old file back, or register this one under the next number in tidegate:models.{name} "
                 f"(tidegate model register {name} PATH)"
             )
