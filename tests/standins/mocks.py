@@ -151,7 +151,9 @@ class Recorder(MockMonitor):
     def Invoke(self, request: Any) -> Any:
         if request.tok.startswith("pulumi:pulumi:readStack"):  # new stacks have none
             outputs = encode({"outputs": self._given.get(request.tok, {})})
-            return resource_pb2.ResourceInvokeResponse(**{"return": outputs})
+            response = resource_pb2.ResourceInvokeResponse()
+            getattr(response, "return").CopyFrom(outputs)
+            return response
         with self._lock:
             answer = self._azure.Invoke(provider_pb2.InvokeRequest(tok=request.tok, args=request.args), _Call())
         response = resource_pb2.ResourceInvokeResponse()

@@ -54,9 +54,10 @@ def version(name: str, *, deployment: DeploymentSpec | None = None, **given: Any
 
 
 def endpoint(*versions: VersionSpec, name: str = "prices", **given: Any) -> EndpointSpec:
+    place: dict[str, Any] = {"namespace": name, "service_account": name, "cluster": "main"}
     return EndpointSpec(
         name=name,
-        **{"namespace": name, "service_account": name, "cluster": "main"} | given,
+        **place | given,
         versions=tuple(sorted(versions, key=lambda each: each.name)),
     )
 

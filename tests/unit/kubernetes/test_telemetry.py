@@ -11,8 +11,9 @@ KEPT = replace(PLAIN, records="https://acmemodels.blob.core.windows.net/records"
 REPORTED = replace(PLAIN, insights=True)
 
 
-def one(**settings: bool) -> EndpointSpec:
-    return endpoint(version("ridge", deployment=DeploymentSpec(**settings)))
+def one(*, data_collection: bool = False, app_insights: bool = False) -> EndpointSpec:
+    deployment = DeploymentSpec(data_collection=data_collection, app_insights=app_insights)
+    return endpoint(version("ridge", deployment=deployment))
 
 
 def names(spec: EndpointSpec, cluster: object) -> dict[str, object]:
