@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.section import machine
 
-PARTS = ("scoring", "changes", "gateway", "translated", "engine", "azure", "models", "images")
+PARTS = ("scoring", "changes", "gateway", "translated", "engine", "azure", "kubernetes", "models", "images")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
