@@ -67,7 +67,9 @@ class Endpoint(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tidegate:azure:Endpoint", name, None, opts)
-        self._name, self._spec, self._plan, self._place = name, spec, plan, place
+        self._spec, self._plan, self._place = spec, plan, place
+        # Elsewhere they are other resources: the engine makes those before it takes these away, the routes first.
+        self._prefix = f"{name}.{place.facts.name}.{plan.namespace_name}"
         self._namespace = place.objects.namespace(plan.namespace_name, pod_security="restricted")
         record = serving_record(
             spec,
@@ -151,14 +153,14 @@ class Endpoint(pulumi.ComponentResource):
             additional_secret_outputs=["kubeconfig", "sample"],
             deleted_with=self._place.access.cluster,
         )
-        return Rollout(f"{self._name}.{version}", inputs, options)
+        return Rollout(f"{self._prefix}.{inputs['deployment']}", inputs, options)
 
     def _object(self, manifest: Manifest, *after: pulumi.Resource) -> pulumi.CustomResource:
         group = manifest["apiVersion"].partition("/")[0]
         # Kinds that come with the gateway, and those of KEDA with what is installed beside it.
         ready = self._place.gateway.ready if group in _INSTALLED else []
         options = self._place.objects.options(self, self._namespace, *ready, *after)
-        return register_manifest(f"{self._name}.{manifest['metadata']['name']}", manifest, options)
+        return register_manifest(f"{self._prefix}.{manifest['metadata']['name']}", manifest, options)
 
 
 def _base64(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -170,8 +171,36 @@ def test_a_change_that_fails_leaves_the_old_pods_serving(served: Served) -> None
     until(lambda: now() == uids, "the old pods alone")
 
 
+def test_an_endpoint_that_moves_serves_all_along_and_is_never_without_its_checks(served: Served) -> None:
+    moved, missing = threading.Event(), set[str]()
+
+    def watch() -> None:
+        api = Api(served.api.address)
+        while not moved.wait(0.05):
+            # In this order: what is not in the first place has to be in the second by then.
+            if not api.list(ENVOY_API, "SecurityPolicy", "diabetes") and api.list(GATEWAY_API, "HTTPRoute", "diabetes"):
+                missing.add("check")
+            if not any(
+                api.find(GATEWAY_API, "HTTPRoute", "diabetes-split", each) for each in ("diabetes", "elsewhere")
+            ):
+                missing.add("split")
+        api.close()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    served.stack.config["tidegate:endpoints"]["diabetes"]["namespace"] = "elsewhere"
+    try:
+        served.stack.up().require()
+    finally:
+        moved.set()
+        watching.join()
+    assert not missing
+    assert not served.api.find("v1", "Namespace", "diabetes")
+    assert served.api.find(ENVOY_API, "SecurityPolicy", "diabetes", "elsewhere")
+
+
 def test_what_is_taken_out_of_the_config_goes(served: Served) -> None:
     served.stack.config["tidegate:endpoints"] = {}
     served.stack.up().require()
-    assert not served.api.find("v1", "Namespace", "diabetes")
+    assert not served.api.find("v1", "Namespace", "elsewhere")
     assert not served.api.find("v1", "Namespace", CONTROLLER_NAMESPACE)
