@@ -15,7 +15,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from tidegate.endpoint.forwarding import check_shadows, resolve_retry
 from tidegate.endpoint.input import EndpointInput, VersionInput
 from tidegate.endpoint.layers import Settings, file_layer, stack_layer
-from tidegate.endpoint.placement import Clusters, check_identity, check_namespace, check_pool, resolve_cluster
+from tidegate.endpoint.placement import (
+    Clusters,
+    check_accounts,
+    check_identity,
+    check_namespace,
+    check_pool,
+    resolve_cluster,
+)
 from tidegate.endpoint.resolve import resolve_deployment, resolve_inference
 from tidegate.endpoint.rules import (
     check_anonymous,
@@ -197,6 +204,8 @@ class _Loader:
         endpoints = [self._endpoint(name, entry, clusters, production=production) for name, entry in entries]
         self._check_lists()
         complete = tuple(endpoint for endpoint in endpoints if endpoint)
+        if azure:
+            self._findings.extend(check_accounts(complete))
         if azure and not self._failed():
             self._findings += self._room(azure, complete) + self._telemetry(azure, complete)
         # A file or a setting that several versions share is wrong once.

@@ -107,7 +107,7 @@ def endpoints(draw: st.DrawFn) -> tuple[str, Values]:
                 description=texts,
                 retry=st.fixed_dictionaries({"attempts": st.integers(1, 3)}),
                 maxRequestSizeInMB=st.integers(1, 1024),
-                serviceAccount=st.sampled_from(["default", "a" * 63]),
+                serviceAccount=st.sampled_from(["scorer", "a" * 63]),
             )
         ),
     }

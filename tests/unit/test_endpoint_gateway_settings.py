@@ -117,6 +117,14 @@ def test_several_shadows_are_several_copies(project: Project) -> None:
     assert project.load().endpoints[0].shadows == {"forest": 100, "third": 50}
 
 
+def test_a_route_copies_to_thirteen_versions(project: Project) -> None:
+    for number in range(13):
+        project.endpoint["versions"][f"copy-{number}"] = {"entryScript": "ridge/score.py", "shadow": 5}
+    assert len(project.load().endpoints[0].shadows) == 13
+    project.endpoint["versions"]["copy-13"] = {"entryScript": "ridge/score.py", "shadow": 5}
+    assert project.error().path == f"{ENDPOINT}.versions"
+
+
 def test_a_version_with_traffic_or_the_default_takes_no_copies(project: Project) -> None:
     project.forest["shadow"] = 10
     assert (project.error().path, "20 percent" in project.error().problem) == (
@@ -272,6 +280,18 @@ def azure(project: Project) -> OnAzure:
 def test_the_only_cluster_is_the_endpoint_s(azure: OnAzure) -> None:
     endpoint = azure.load().endpoints[0]
     assert (endpoint.cluster, endpoint.service_account, endpoint.identity_client_id) == ("main", "diabetes", "")
+
+
+def test_a_service_account_belongs_to_one_endpoint(azure: OnAzure) -> None:
+    azure.project.values["tidegate:endpoints"]["other"] = {**azure.project.endpoint, "namespace": "diabetes"}
+    assert {endpoint.service_account for endpoint in azure.load().endpoints} == {"diabetes", "other"}
+    azure.project.values["tidegate:endpoints"]["other"]["serviceAccount"] = "diabetes"
+    assert azure.error().path == "tidegate:endpoints.other.serviceAccount"
+    assert "of namespace diabetes is that of endpoint diabetes" in azure.error().problem
+    azure.project.values["tidegate:endpoints"]["other"]["namespace"] = "elsewhere"
+    assert azure.errors() == []
+    azure.project.endpoint["serviceAccount"] = "default"
+    assert azure.error().path == f"{ENDPOINT}.serviceAccount"
 
 
 def test_an_endpoint_without_a_cluster_is_told_both_ways_to_one(azure: OnAzure) -> None:

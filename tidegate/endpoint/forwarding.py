@@ -10,6 +10,9 @@ from tidegate.parse import Broken, Loc, key_path
 RETRIED = 503
 """Azure ML's answer, and ours, for "no replica is free": of all statuses the only one that may be tried again."""
 
+MOST_SHADOWS = 13
+"""Of an endpoint: a rule of the Gateway API takes 16 filters, and three are needed for other things."""
+
 
 def resolve_retry(loc: Loc, endpoint: EndpointInput) -> tuple[RetrySpec | None, list[Finding]]:
     """What is tried again, and how often; None where nothing is."""
@@ -26,6 +29,10 @@ def resolve_retry(loc: Loc, endpoint: EndpointInput) -> tuple[RetrySpec | None, 
 def check_shadows(loc: Loc, versions: Mapping[str, VersionInput], broken: Broken) -> list[Finding]:
     """Rule E7: a version that gets copies gets no live request of its own."""
     findings: list[Finding] = []
+    copied = sum(1 for version in versions.values() if version.shadow)
+    if copied > MOST_SHADOWS:
+        problem = f"{copied} versions get copies of requests, and a route can copy to {MOST_SHADOWS}"
+        findings.append(Finding(key_path((*loc, "versions")), problem, "Take shadow out of some of them"))
     for name, version in versions.items():
         place = (*loc, "versions", name)
         if not version.shadow:

@@ -1,10 +1,11 @@
 """Where an endpoint runs in a cluster: which one, in which pools, under which names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate.endpoint.input import EndpointInput, VersionInput
+from tidegate.endpoint.spec import EndpointSpec
 from tidegate.findings import Finding
 from tidegate.guid import GUID
 from tidegate.names import SERVICE_ACCOUNT
@@ -13,6 +14,7 @@ from tidegate.parse import Loc, key_path
 TAKEN = frozenset({"default", "gatekeeper-system", "cert-manager", "envoy-gateway-system", "keda"})
 """Namespaces that a cluster is born with, or that belong to what is installed in it."""
 _TAKEN_PREFIXES = ("kube-", "aks-", "tidegate-")
+_BORN_ACCOUNT = "default"
 
 
 @dataclass(frozen=True)
@@ -78,4 +80,22 @@ def check_identity(loc: Loc, endpoint: EndpointInput) -> list[Finding]:
     if client is not None and not re.fullmatch(GUID, client):
         problem = f'"{client}" is no GUID'
         findings.append(Finding(key_path((*loc, "identityClientId")), problem, "Write the identity's client ID"))
+    return findings
+
+
+def check_accounts(endpoints: Iterable[EndpointSpec]) -> list[Finding]:
+    """An endpoint's service account is made for it, with its own identity, and goes with it."""
+    findings: list[Finding] = []
+    owners: dict[tuple[str, str, str], str] = {}
+    for endpoint in endpoints:
+        account = endpoint.service_account
+        owner = owners.setdefault((endpoint.cluster, endpoint.namespace, account), endpoint.name)
+        if account == _BORN_ACCOUNT:
+            problem = f'Kubernetes makes the service account "{account}" itself, in each namespace'
+        elif owner != endpoint.name:
+            problem = f'the service account "{account}" of namespace {endpoint.namespace} is that of endpoint {owner}'
+        else:
+            continue
+        place = key_path(("tidegate:endpoints", endpoint.name, "serviceAccount"))
+        findings.append(Finding(place, problem, "Write another name: it is made for this endpoint's pods"))
     return findings
