@@ -45,6 +45,8 @@ class ClusterObjects(pulumi.ComponentResource):
             # Without it, another text of the kubeconfig can replace everything in the cluster.
             cluster_identifier=access.identifier,
             enable_server_side_apply=True,
+            # What an autoscaler or a hand has written gives way to what the config says.
+            enable_patch_force=True,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
             skip_update_unreachable=True,

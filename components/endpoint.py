@@ -80,12 +80,13 @@ class Endpoint(pulumi.ComponentResource):
         self.keys = register_keys(name, plan_keys(spec), self)
         guarded = self._register_guards()
         needed = [*self._account(identity), *self._register_insights()]
-        deployments = {
+        deployed = {
             version: self._register_version(each, artifacts[version], needed) for version, each in plan.versions.items()
         }
-        by_header = [self._object(route, *guarded, *deployments.values()) for route in plan.header_routes]
+        everywhere = [each for resources in deployed.values() for each in resources]
+        by_header = [self._object(route, *guarded, *everywhere) for route in plan.header_routes]
         self.rolled_out = [
-            self._rollout(version, deployments[version], artifacts[version], by_header) for version in plan.versions
+            self._rollout(version, [*deployed[version], *by_header], artifacts[version]) for version in plan.versions
         ]
         self._object(plan.split, *guarded, *self.rolled_out)
         if place.query_endpoint is not None:
@@ -121,23 +122,24 @@ class Endpoint(pulumi.ComponentResource):
 
     def _register_version(
         self, plan: VersionPlan, artifacts: VersionArtifacts, needed: Sequence[pulumi.Resource]
-    ) -> pulumi.Resource:
+    ) -> list[pulumi.Resource]:
+        """The Deployment with what stands under it, and what says how many replicas it has."""
         service = self._object(plan.service)
         manifest = plan.deployment(image=artifacts.image, content=artifacts.content)
-        deployment = self._object(manifest, *needed, service)
-        beside = [plan.disruption_budget] if plan.disruption_budget else []
+        # Left out of what is applied, replicas would fall to one before an autoscaler has taken them over.
+        ignored = [] if "replicas" in manifest["spec"] else ["spec.replicas"]
+        deployment = self._object(manifest, *needed, service, ignored=ignored)
+        if plan.disruption_budget:
+            self._object(plan.disruption_budget, deployment)
         place = self._place
         scaler = plan.scaler(query_endpoint=place.query_endpoint, client_id=place.keda_client_id)
-        for each in (*beside, *scaler):
-            self._object(each, deployment)
-        return deployment
+        return [deployment, *(self._object(each, deployment) for each in scaler)]
 
     def _rollout(
         self,
         version: str,
-        deployment: pulumi.Resource,
+        after: Sequence[pulumi.Resource],
         artifacts: VersionArtifacts,
-        routes: Sequence[pulumi.Resource],
     ) -> Rollout:
         inputs = {
             **plan_rollout(self._spec, self._plan.versions[version], self._place.facts),
@@ -149,17 +151,20 @@ class Endpoint(pulumi.ComponentResource):
             inputs["sample"] = {**inputs["sample"], "key": self.keys["primary"]}
         options = pulumi.ResourceOptions(
             parent=self,
-            depends_on=[deployment, *routes],
+            depends_on=list(after),
             additional_secret_outputs=["kubeconfig", "sample"],
             deleted_with=self._place.access.cluster,
         )
         return Rollout(f"{self._prefix}.{inputs['deployment']}", inputs, options)
 
-    def _object(self, manifest: Manifest, *after: pulumi.Resource) -> pulumi.CustomResource:
+    def _object(
+        self, manifest: Manifest, *after: pulumi.Resource, ignored: Sequence[str] = ()
+    ) -> pulumi.CustomResource:
         group = manifest["apiVersion"].partition("/")[0]
         # Kinds that come with the gateway, and those of KEDA with what is installed beside it.
         ready = self._place.gateway.ready if group in _INSTALLED else []
         options = self._place.objects.options(self, self._namespace, *ready, *after)
+        options.ignore_changes = list(ignored)
         return register_manifest(f"{self._prefix}.{manifest['metadata']['name']}", manifest, options)
 
 

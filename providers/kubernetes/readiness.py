@@ -27,6 +27,7 @@ class Version:
     name: str
     namespace: str
     deployment: str
+    replicas: int
     startup_s: int
 
     @property
@@ -58,7 +59,8 @@ class _Wait:
                 raise OperationError(
                     f"interrupted while {self._version.text} starts; the next update waits for it again"
                 )
-            workload = look(self._api, self._version.namespace, self._version.deployment)
+            version = self._version
+            workload = look(self._api, version.namespace, version.deployment, asked=version.replicas)
             if workload is None:
                 raise OperationError(f"{self._version.text}: {self._place} is not in the cluster")
             if workload.done:

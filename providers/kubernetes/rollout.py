@@ -36,7 +36,7 @@ _SCORE_S = 60.0
 class Rollout(Kind):
     """Waits until the newest generation of a version's Deployment is ready and has scored the endpoint's sample.
 
-    Any other `generation`, `image` or `content` (what the pods fetch) is waited for again.
+    Any other `generation`, `image`, `content` (what the pods fetch) or least number of `replicas` is waited for again.
 
     It makes nothing: the Deployment and the weights are others' resources, those before it and these after it. Its
     deletion waits until the version, whose weight has gone by then, has nothing in flight.
@@ -52,6 +52,7 @@ class Rollout(Kind):
         "generation": TEXT,
         "image": TEXT,
         "content": optional(TEXT),
+        "replicas": INTEGER,
         "startupSeconds": INTEGER,
         "drainSeconds": INTEGER,
         "sample": _SAMPLE,
@@ -67,7 +68,7 @@ class Rollout(Kind):
         """The times make sense, and the sample has a way to the version."""
         found = [
             Failure(name, f"{new[name]} is less than {least}")
-            for name, least in (("startupSeconds", 1), ("drainSeconds", 0))
+            for name, least in (("replicas", 1), ("startupSeconds", 1), ("drainSeconds", 0))
             if new[name] is not UNKNOWN and new[name] < least
         ]
         sample = new.get("sample")
@@ -112,7 +113,12 @@ class Rollout(Kind):
 
     def _roll_out(self, call: Call, new: Properties, *, fresh: bool) -> Properties:
         version = Version(
-            new["endpoint"], new["version"], new["namespace"], new["deployment"], startup_s=new["startupSeconds"]
+            new["endpoint"],
+            new["version"],
+            new["namespace"],
+            new["deployment"],
+            replicas=new["replicas"],
+            startup_s=new["startupSeconds"],
         )
         try:
             with Api(new["kubeconfig"], cancelled=call.cancelled, patience_s=_PATIENCE_S) as api:

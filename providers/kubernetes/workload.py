@@ -17,18 +17,22 @@ _SETTLES_S = 60.0
 class Workload:
     """One look at a Deployment, its autoscaler's least replicas (None where it has none), and its pods.
 
-    `newest` are the pods of the newest generation, `older` those of the generations before it.
+    `newest` are the pods of the newest generation, `older` those of the generations before it; `asked` is how many
+    replicas there have to be while no autoscaler has come to say so.
     """
 
     deployment: Json
     least: int | None
     newest: tuple[Json, ...]
     older: tuple[Json, ...]
+    asked: int = 0
 
     @property
     def wanted(self) -> int:
         """How many replicas have to be ready; an autoscaler may be adding more at this moment."""
-        return self.deployment["spec"].get("replicas", 1) if self.least is None else self.least
+        if self.least is not None:
+            return self.least
+        return max(self.deployment["spec"].get("replicas", 1), self.asked)
 
     @property
     def ready(self) -> int:
@@ -67,8 +71,8 @@ class Workload:
         return self.deployment.get("status") or {}
 
 
-def look(api: Api, namespace: str, name: str) -> Workload | None:
-    """The Deployment as it is now, None where there is none. Raises what `Api` raises."""
+def look(api: Api, namespace: str, name: str, *, asked: int = 0) -> Workload | None:
+    """The Deployment as it is now, None where there is none; `asked` as in `Workload`. Raises what `Api` raises."""
     deployment = api.find(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
     if deployment is None:
         return None
@@ -86,6 +90,7 @@ def look(api: Api, namespace: str, name: str) -> Workload | None:
         _least(api, namespace, name),
         newest=tuple(pod for pod in running if _owner(pod) == current),
         older=tuple(pod for pod in running if _owner(pod) != current),
+        asked=asked,
     )
 
 

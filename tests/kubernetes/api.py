@@ -100,9 +100,12 @@ class Api:
     def close(self) -> None:
         self.http.close()
 
-    def apply(self, manifest: Mapping[str, Any], *, manager: str = MANAGER, dry_run: bool = False) -> Manifest:
+    def apply(
+        self, manifest: Mapping[str, Any], *, manager: str = MANAGER, force: bool = True, dry_run: bool = False
+    ) -> Manifest:
         """Server-side apply; the object as it is afterwards. Unknown fields are errors, as pulumi-kubernetes has it."""
-        parameters = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict", **_dry_run(dry_run)}
+        parameters = {"fieldManager": manager, "fieldValidation": "Strict", **_dry_run(dry_run)}
+        parameters["force"] = str(force).lower()
         return self.request(
             "PATCH",
             self.path_of(manifest),

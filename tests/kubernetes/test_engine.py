@@ -133,6 +133,30 @@ def test_a_weight_touches_the_split_alone(served: Served) -> None:
     assert [name for name in before if before[name] != after[name]] == ["HTTPRoute/diabetes-split"]
 
 
+def test_replicas_go_to_an_autoscaler_and_back(served: Served) -> None:
+    name = ("apps/v1", "Deployment", "diabetes-ridge", "diabetes")
+
+    def replicas() -> int:
+        return served.api.get(*name)["spec"]["replicas"]
+
+    served.ridge["numReplicas"] = 3
+    served.stack.up().require()
+    generation = served.api.get(*name)["metadata"]["generation"]
+    del served.ridge["numReplicas"]
+    served.ridge["autoScaler"] = {"minReplicas": 2, "maxReplicas": 8}
+    served.stack.up().require()
+    # Not even for a moment another number: whoever was let go would take requests along.
+    assert (replicas(), served.api.get(*name)["metadata"]["generation"]) == (3, generation)
+    served.api.merge(served.api.get(*name), {"spec": {"replicas": 4}}, part="scale")
+    served.ridge["description"] = "The autoscaler has four of it."
+    served.stack.up().require()
+    assert replicas() == 4
+    del served.ridge["autoScaler"], served.ridge["description"]
+    served.ridge["numReplicas"] = 1
+    served.stack.up().require()
+    assert replicas() == 1
+
+
 def test_a_version_that_fails_fails_the_update_and_gets_no_traffic(served: Served) -> None:
     served.kubelet.let("diabetes", crashing("ValueError: no such column\n"), tidegate_dev_version="deep")
     before = served.weights()

@@ -141,7 +141,7 @@ class Kubernetes(Plugin):
 
     @guarded
     def Update(self, request: Any, context: Any) -> Any:
-        inputs = plain(decode(request.news))
+        inputs = self.left_alone(request.urn, plain(decode(request.news)), tuple(request.ignoreChanges))
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode(self.foresee(request.urn, inputs)))
         return provider_pb2.UpdateResponse(properties=encode(self.store(request.urn, inputs)))
@@ -178,6 +178,10 @@ class Kubernetes(Plugin):
         """An object as it is now, None where there is none."""
         path = self._path(inputs)
         return json.loads(path.read_text()) if path.exists() else None
+
+    def left_alone(self, urn: str, inputs: Properties, ignored: tuple[str, ...]) -> Properties:
+        """The inputs of an update, with what is to be left as the cluster has it."""
+        return inputs
 
     def foresee(self, urn: str, inputs: Properties) -> Properties:
         """What `store` will give back, as far as a preview can know."""

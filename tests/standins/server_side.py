@@ -5,6 +5,8 @@ run. As the plugin does, it waits for what does not ask it to leave that.
 """
 
 import base64
+import copy
+import functools
 import hashlib
 import json
 import os
@@ -65,6 +67,25 @@ class ServerSide(Kubernetes):
                 raise RefusedError(str(error)) from None
         return inputs
 
+    def left_alone(self, urn: str, inputs: Properties, ignored: tuple[str, ...]) -> Properties:
+        """As the plugin does: what another manager alone has written is not sent, all else as it is in the cluster."""
+        metadata = inputs["metadata"]
+        if not ignored:
+            return inputs
+        found = self._api.get(inputs["apiVersion"], inputs["kind"], metadata["name"], metadata.get("namespace", ""))
+        inputs = copy.deepcopy(inputs)
+        for path in ignored:
+            *parents, last = path.split(".")
+            fields = [f"f:{name}" for name in parents]
+            managers = found["metadata"]["managedFields"]
+            owners = {each["manager"] for each in managers if f"f:{last}" in _at(each["fieldsV1"], fields)}
+            place, live = _at(inputs, parents), _at(found, parents)
+            if owners and _manager(urn) not in owners:
+                place.pop(last, None)
+            elif last in live:
+                place[last] = live[last]
+        return inputs
+
     def immutable(self, urn: str, inputs: Properties) -> tuple[str, ...]:
         if self._config.get("kubeconfig") is UNKNOWN or has_unknown(inputs):
             return ()
@@ -109,9 +130,8 @@ class ServerSide(Kubernetes):
         return Api(log_in(str(self._config["kubeconfig"])))
 
     def _apply(self, urn: str, inputs: Properties, *, dry_run: bool) -> Properties:
-        # One manager a resource; the plugin's is random and kept in the state.
-        manager = f"pulumi-kubernetes-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
-        return self._api.apply(inputs, manager=manager, dry_run=dry_run)
+        force = dry_run or self._switch("enablePatchForce")
+        return self._api.apply(inputs, manager=_manager(urn), force=force, dry_run=dry_run)
 
     def _wait(self, inputs: Properties, settled: Callable[[Api, Properties], bool]) -> None:
         end = time.monotonic() + PATIENCE_S
@@ -165,6 +185,15 @@ def log_in(kubeconfig: str) -> Address:
     done = subprocess.run([login["command"], *login["args"]], check=True, stdout=subprocess.PIPE, text=True)
     authority = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
     return Address(cluster["cluster"]["server"], authority, json.loads(done.stdout)["status"]["token"])
+
+
+def _manager(urn: str) -> str:
+    """One manager a resource; the plugin's is random and kept in the state."""
+    return f"pulumi-kubernetes-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
+
+
+def _at(tree: Properties, path: list[str]) -> Properties:
+    return functools.reduce(lambda found, name: found.get(name, {}), path, tree)
 
 
 def _annotations(inputs: Properties) -> dict[str, str]:

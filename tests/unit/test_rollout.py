@@ -73,6 +73,7 @@ def inputs(server: KubernetesServer, **more: Any) -> Json:
         "version": "ridge",
         "generation": "1",
         "image": IMAGE,
+        "replicas": 1,
         "startupSeconds": 30,
         "drainSeconds": 30,
         **more,
@@ -148,6 +149,20 @@ def test_an_autoscaler_s_least_is_enough_while_it_adds_more(
         lambda: cluster.revise(pod(ready=True), pod(ready=True), pod(state=CREATING), wanted=4),
     )
     assert create(server, told)["ready"] == 2
+    assert told == ["1/2 ready, waiting for Deployment scoring/diabetes-ridge"]
+
+
+def test_an_autoscaler_that_has_not_come_yet_is_waited_for(
+    server: KubernetesServer, cluster: Cluster, told: Told
+) -> None:
+    cluster.deploy(pod(ready=True))
+    steps(
+        server,
+        lambda: None,
+        lambda: cluster.scale(2),
+        lambda: cluster.revise(pod(ready=True), pod(ready=True)),
+    )
+    assert create(server, told, replicas=2)["ready"] == 2
     assert told == ["1/2 ready, waiting for Deployment scoring/diabetes-ridge"]
 
 
@@ -575,8 +590,11 @@ def test_the_forms_and_rules_of_its_inputs(server: KubernetesServer) -> None:
     assert object_failures(kind.inputs, unknown) == []
     assert kind.check({}, good | {"sample": UNKNOWN, "startupSeconds": UNKNOWN}) == []
     assert kind.check({}, unknown) == []
-    bad = good | {"startupSeconds": 0, "drainSeconds": -1, **sampled("ingress")}
-    assert [failure.path for failure in kind.check({}, bad)] == ["startupSeconds", "drainSeconds", "sample.through"]
+    bad = good | {"replicas": 0, "startupSeconds": 0, "drainSeconds": -1, **sampled("ingress")}
+    assert [failure.path for failure in kind.check({}, bad)] == [
+        *("replicas", "startupSeconds", "drainSeconds"),
+        "sample.through",
+    ]
     assert [failure.path for failure in object_failures(kind.inputs, good | {"sample": {"body": 1}})] == [
         "sample.body",
         "sample.path",

@@ -35,6 +35,8 @@ class VersionPlan:
     strategy_reason: str
     generation: str
     """A hash of all that makes pods new but the image and what is fetched."""
+    replicas: int
+    """How many there are at least."""
     startup_s: int
     """How long `init()` may take before the version counts as failed."""
     drain_s: int
@@ -132,6 +134,7 @@ def _plan_version(endpoint: EndpointSpec, version: VersionSpec, cluster: Cluster
         strategy=strategy,
         strategy_reason=reason,
         generation=generation(plan_template(endpoint, version, cluster, image="", content=None)),
+        replicas=version.deployment.replicas,
         startup_s=version.deployment.liveness.initial_delay_s,
         drain_s=longest_s(version),
         _endpoint=endpoint,

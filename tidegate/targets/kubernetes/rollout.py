@@ -25,6 +25,8 @@ def plan_rollout(endpoint: EndpointSpec, version: VersionPlan, cluster: ClusterF
         "endpoint": endpoint.name,
         "version": version.name,
         "generation": version.generation,
+        # An autoscaler comes after the Deployment, and may not have seen it when the wait for pods begins.
+        "replicas": version.replicas,
         "startupSeconds": version.startup_s,
         "drainSeconds": version.drain_s,
     }
