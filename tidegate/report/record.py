@@ -95,7 +95,6 @@ def _endpoint_settings(endpoint: EndpointSpec, target: Target) -> Settings:
     if target == "kubernetes":
         yield "cluster", endpoint.cluster
         yield "namespace", endpoint.namespace
-        yield "identityClientId", endpoint.identity_client_id
 
 
 def _restarting(endpoint: EndpointSpec, version: VersionSpec, target: Target) -> Settings:
@@ -113,6 +112,7 @@ def _restarting(endpoint: EndpointSpec, version: VersionSpec, target: Target) ->
         yield "numReplicas", str(deployment.replicas)
         return
     yield "serviceAccount", endpoint.service_account
+    yield "identityClientId", endpoint.identity_client_id
     yield "nodePool", version.node_pool
     yield "delivery", version.delivery or ""
     yield "containerResourceRequirements.cpu", _number(deployment.cpu)

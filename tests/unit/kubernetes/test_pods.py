@@ -98,6 +98,14 @@ def test_only_pods_that_need_an_identity_are_given_one() -> None:
     assert pod(identified, "one")["metadata"]["labels"][label] == "true"
 
 
+def test_another_identity_takes_other_pods() -> None:
+    """The webhook of workload identity writes it into a pod when that is made."""
+    plain, one, other = (endpoint(version("one"), identity_client_id=client) for client in ("", "4f2e", "5a3b"))
+    assert "annotations" not in pod(plain, "one")["metadata"]
+    assert pod(one, "one")["metadata"] != pod(other, "one")["metadata"]
+    assert len({plan_endpoint(each, PLAIN).versions["one"].generation for each in (plain, one, other)}) == 3
+
+
 def test_what_is_fetched_has_a_place_of_its_own() -> None:
     found = environment(endpoint(version("one")), "one", content="{}")
     mounts = {each["mountPath"] for each in container(endpoint(version("one")), "one", content="{}")["volumeMounts"]}

@@ -15,6 +15,8 @@ from tidegate.targets.kubernetes.placement import SURGE_PERCENT, Strategy, plan_
 
 WORKLOAD_IDENTITY = {"azure.workload.identity/use": "true"}
 """The label by which a pod is given a token of its service account for Entra ID."""
+IDENTITY_ANNOTATION = "tidegate.dev/identity"
+"""On pods: the client ID of the identity that was given for them."""
 
 _DEADLINE_S = 600
 _HISTORY = 3
@@ -58,8 +60,11 @@ def plan_template(
     """The template of a version's pods: nothing but what needs new pods to change."""
     asks = content is not None or cluster.records or endpoint.identity_client_id
     identity = WORKLOAD_IDENTITY if asks else {}
+    template: Manifest = {"labels": {**MANAGED, **selector(endpoint.name, version.name), **identity}}
+    if endpoint.identity_client_id:  # a pod is told when it starts who it is, by its service account
+        template["annotations"] = {IDENTITY_ANNOTATION: endpoint.identity_client_id}
     return {
-        "metadata": {"labels": {**MANAGED, **selector(endpoint.name, version.name), **identity}},
+        "metadata": template,
         "spec": {
             "serviceAccountName": endpoint.service_account,
             "automountServiceAccountToken": False,
