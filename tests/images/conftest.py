@@ -56,10 +56,10 @@ def front(registry: RegistryServer) -> Iterator[Front]:
 
 @pytest.fixture
 def new_stack(tmp_path: Path, engine: str, registry: RegistryServer) -> Callable[..., ImageStack]:
-    """Makes projects with an environment and one version over it, on one machine."""
+    """Makes projects with an environment and one version over it; a machine is a builder's store."""
 
-    def make(name: str = "a project", *, address: str = "") -> ImageStack:
-        return ImageStack(tmp_path / name, engine, address or registry.address, tmp_path / "buildah").make()
+    def make(name: str = "a project", *, address: str = "", machine: str = "buildah") -> ImageStack:
+        return ImageStack(tmp_path / name, engine, address or registry.address, tmp_path / machine).make()
 
     return make
 
