@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.standins.cloud import Cloud
 from tidegate.cluster.input import AzureInput
 from tidegate.config import load
 from tidegate.findings import ConfigError
@@ -49,7 +50,10 @@ def test_a_local_stack_loads_nothing_of_azure() -> None:
 
 
 def test_a_stack_on_azure_loads_what_its_config_uses(tmp_path: Path) -> None:
-    def used(file: str) -> set[str]:
+    def used(file: str, *existing: str) -> set[str]:
+        cloud = Cloud(tmp_path / file)
+        for identity in existing:
+            cloud.put(identity, {"location": "westeurope", "properties": {}})
         modules = loaded(
             "from stacks.azure import deploy; from tests.standins.mocks import record;"
             "from dataclasses import replace; from tidegate.config import from_file;"
@@ -60,7 +64,9 @@ def test_a_stack_on_azure_loads_what_its_config_uses(tmp_path: Path) -> None:
         # The SDK has a stand-in of each of its modules from the start, which loads what is in it at first use.
         return {each[1] for each in parts if each[0] in ("pulumi_azure_native", "pulumi_kubernetes") and len(each) > 2}
 
-    small, large = used("Pulumi.dev.yaml"), used("Pulumi.prod.yaml")
+    group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/scoring-dev"
+    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/scoringdev7421"
+    small, large = used("Pulumi.dev.yaml"), used("Pulumi.prod.yaml", group, registry)
     assert {"containerservice", "managedidentity", "resources"} <= small
     assert not small & {"network", "privatedns", "machinelearningservices", "operationalinsights", "apps"}
     assert {"network", "apps"} <= large
