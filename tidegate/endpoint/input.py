@@ -10,7 +10,7 @@ from tidegate.v1.deployment import DeploymentSettings
 from tidegate.v1.inference import InferenceConfig
 
 _AUTH = "Write it once at the endpoint, as auth: key, auth: none or auth: {token: ...}"
-_TLS = "Write it once at the endpoint; no target offers TLS there yet, so leave it out"
+_TLS = "TLS belongs to the cluster: write it under tidegate:clusters.CLUSTER.tls; one machine has none"
 
 
 class VersionInput(InferenceConfig, DeploymentSettings):
