@@ -15,6 +15,9 @@ from tidegate.image.reference import Reference
 from tidegate.image.registry import RegistryClient
 from tidegate.image.retention import Verdict, judge, used_in
 
+PATIENCE_S = 5.0
+_CONTAINERS = ("container", "initContainer", "ephemeralContainer")
+
 
 @dataclass(frozen=True)
 class Pruning:
@@ -152,20 +155,19 @@ def _stacks(project: Project) -> Iterator[str]:
 
 def _pod_images(kubeconfig: object) -> Iterator[str]:
     from providers.kubernetes.api import Api  # noqa: PLC0415 (a stack without a cluster does without)
-    from providers.kubernetes.kubeconfig import KubernetesError  # noqa: PLC0415
+    from providers.kubernetes.kubeconfig import KubernetesError  # noqa: PLC0415 (as above)
 
     text = kubeconfig if isinstance(kubeconfig, str) else json.dumps(kubeconfig)
     try:
-        with Api(text, patience_s=_PATIENCE_S) as api:
+        with Api(text, patience_s=PATIENCE_S) as api:
             pods = api.each("/api/v1/pods")
     except KubernetesError as error:
         raise CliError(str(error)) from error
     for pod in pods:
-        yield from (each.get("image", "") for each in pod["spec"].get("containers", []))
-        yield from (each.get("imageID", "") for each in pod.get("status", {}).get("containerStatuses", []))
-
-
-_PATIENCE_S = 5.0
+        spec, status = pod["spec"], pod.get("status", {})
+        for kind in _CONTAINERS:
+            yield from (each.get("image", "") for each in spec.get(f"{kind}s") or ())
+            yield from (each.get("imageID", "") for each in status.get(f"{kind}Statuses") or ())
 
 
 def _pulumi(project: Project, *arguments: str) -> str:

@@ -74,6 +74,25 @@ def test_a_further_stack_counts_too(known: dict[str, Any], used: Callable[..., i
     assert used("org/other/prod", "dev").names == {ONE, TWO, THREE, FOUR}
 
 
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"spec": {"initContainers": [{"image": f"host/c@{FOUR}"}]}},
+        {"spec": {}, "status": {"initContainerStatuses": [{"imageID": f"host/c@{FOUR}"}]}},
+        {"spec": {"ephemeralContainers": [{"image": f"host/c@{FOUR}"}]}},
+        {"spec": {}, "status": {"ephemeralContainerStatuses": [{"imageID": f"host/c@{FOUR}"}]}},
+    ],
+)
+def test_every_sort_of_container_counts(
+    known: dict[str, Any],
+    used: Callable[..., image_clean.Use],
+    pod: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api.Api, "each", lambda *_: [pod])
+    assert used().names == {ONE, FOUR}
+
+
 def test_a_cluster_that_does_not_answer_is_named(known: dict[str, Any], used: Callable[..., image_clean.Use]) -> None:
     known["pods"]["dev-config"] = None
     found = used()
